@@ -1,0 +1,12 @@
+# Runtime of pretraining and classification (mmpretrain's scope).
+_base_ = ['mmpretrain::_base_/default_runtime.py', './common_runtime.py']
+
+default_hooks = dict(
+    logger=dict(interval=50),
+    # msbreg_atomic: a kill while writing leaves no truncated file.
+    checkpoint=dict(max_keep_ckpts=3, backend_args=dict(backend='msbreg_atomic')),
+)
+
+# Every process draws its own augmentations and Brownian directions; mmengine
+# broadcasts the initial weights and the sampler's seed.
+randomness = dict(seed=0, diff_rank_seed=True)

@@ -1,0 +1,5 @@
+# The same, by iteration.
+_base_ = ['./detection_runtime.py']
+
+log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(by_epoch=False, interval=10000))

@@ -1,0 +1,9 @@
+"""The error that everything in this sub-package raises for bad files."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be read, does not fit, or may not be trusted.
+
+    The message names the file or the keys, says what was expected and what to
+    do next, so that a tool can print it without a traceback.
+    """

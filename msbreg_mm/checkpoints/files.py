@@ -1,0 +1,296 @@
+"""Open checkpoint files without running a line of their code.
+
+Every format ends in :func:`open_file`: PyTorch files go through
+``torch.load(weights_only=True)``, detectron2's plain pickles through an unpickler
+that knows numpy arrays only, safetensors and Hugging Face folders through
+safetensors.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pickle
+import re
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner.checkpoint import get_torch_safe_globals
+
+from msbreg_mm.checkpoints.errors import CheckpointError
+
+PathLike = str | os.PathLike[str]
+SafeGlobals = list[Callable[..., Any] | tuple[Callable[..., Any], str]]
+
+_HF_WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
+_HF_INDEX = 'model.safetensors.index.json'
+
+
+def weight_files(path: PathLike) -> list[Path]:
+    """List the files that hold the weights of a checkpoint.
+
+    Args:
+        path: A file, or a Hugging Face folder.
+
+    Returns:
+        The file itself, or the folder's weight files (several when sharded).
+
+    Raises:
+        CheckpointError: If nothing is there, or the folder holds no weights.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise CheckpointError(f'{path}: no such file; check the path')
+    if (path / _HF_INDEX).is_file():
+        names = set(_read_json(path / _HF_INDEX)['weight_map'].values())
+        # A shard's name must not lead out of the folder.
+        files = [path / Path(name).name for name in sorted(names)]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise CheckpointError(f'{path}: shards are missing: {missing}')
+        return files
+    for name in _HF_WEIGHTS:
+        if (path / name).is_file():
+            return [path / name]
+    raise CheckpointError(
+        f'{path} is a folder without {" or ".join(_HF_WEIGHTS)}; give a checkpoint '
+        'file or a Hugging Face model folder'
+    )
+
+
+def sha256(path: PathLike) -> str:
+    """Hash a checkpoint's weight files.
+
+    Args:
+        path: A file, or a Hugging Face folder (its weight files, sorted by name).
+
+    Returns:
+        The SHA-256 digest, 64 hexadecimal digits.
+
+    Raises:
+        CheckpointError: If there is no such file.
+    """
+    digest = hashlib.sha256()
+    for file in weight_files(path):
+        with file.open('rb') as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def open_path(path: PathLike, *, trust: bool = False) -> dict[str, Any]:
+    """Read a checkpoint file or folder into a nested dict.
+
+    Args:
+        path: A PyTorch, pickle or safetensors file, or a Hugging Face folder.
+        trust: Read pickles without restriction: **this runs code that the file
+            brings along**. Only for files from people you trust.
+
+    Returns:
+        What the file holds; a Hugging Face folder's ``config.json`` is under
+        ``'config'``, its tensors under ``'state_dict'``.
+
+    Raises:
+        CheckpointError: If the file is missing, truncated, of an unknown type, or
+            a pickle that asks for code.
+    """
+    path, files = Path(path), weight_files(path)
+    if path.is_file():
+        return open_file(path, trust=trust)
+    state: dict[str, Any] = {}
+    for file in files:
+        state.update(open_file(file, trust=trust))
+    config = path / 'config.json'
+    return {
+        'state_dict': state,
+        'config': _read_json(config) if config.is_file() else {},
+    }
+
+
+def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
+    """Read one file, recognised by its first bytes. See :func:`open_path`."""
+    with path.open('rb') as stream:
+        head = stream.read(16)
+    if not head:
+        raise CheckpointError(f'{path} is empty (truncated?); fetch it again')
+    if head[:4] == b'PK\x03\x04':
+        content = load_torch(path, read_globals(), trust=trust)
+    elif head[8:9] == b'{':
+        content = _load_safetensors(path)
+    elif head[:1] == b'\x80':
+        content = _load_pickle(path, trust=trust)
+    else:
+        raise CheckpointError(
+            f'{path} is not a checkpoint: it starts with {head!r}; expected a '
+            'PyTorch, safetensors or pickle file'
+        )
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            f'{path} holds a {type(content).__name__}, expected a dict of tensors; '
+            "save the model's state_dict() instead"
+        )
+    return content
+
+
+def load_torch(path: Path, allowed: SafeGlobals, *, trust: bool = False) -> Any:
+    """``torch.load(weights_only=True)`` with errors that say what is wrong.
+
+    Args:
+        path: A zip or legacy file of ``torch.save``.
+        allowed: Classes and functions that the pickle may ask for, besides
+            PyTorch's own.
+        trust: Load without restriction.
+
+    Returns:
+        The content, on the CPU; tensors of zip files are memory-mapped.
+
+    Raises:
+        CheckpointError: If the file is truncated or asks for anything else.
+    """
+    zipped = _is_zip(path)
+    try:
+        with torch.serialization.safe_globals(allowed):  # type: ignore[arg-type]
+            return torch.load(
+                path, map_location='cpu', weights_only=not trust, mmap=zipped
+            )
+    except pickle.UnpicklingError as error:
+        raise _pickle_error(path, error) from None
+    except (EOFError, RuntimeError, ValueError, KeyError, IndexError) as error:
+        raise _broken(path, error) from None
+
+
+def read_globals() -> SafeGlobals:
+    """Harmless classes in files that :func:`open_path` accepts.
+
+    mmengine's (see :func:`resume_globals`), the same under numpy 1's names, and
+    ``argparse.Namespace``, which DINO and MAE store: a plain attribute container.
+    """
+    numpy_1 = [
+        (thing, f'numpy.core.multiarray.{thing.__name__}')
+        for thing in _numpy_functions()
+    ]
+    dtypes = [type(np.dtype(code)) for code in '?bBhHiIlLqQefdSU']
+    return [*resume_globals(), *numpy_1, *dtypes, argparse.Namespace]
+
+
+def resume_globals() -> SafeGlobals:
+    """mmengine's list of safe classes, with a ``getattr`` that is safe.
+
+    mmengine allows ``getattr`` itself, through which a pickle reaches
+    ``getattr.__self__.exec``. Its own files need it for nothing but the statistics
+    of ``HistoryBuffer``.
+    """
+    kept = [thing for thing in get_torch_safe_globals() if thing is not getattr]
+    return [*kept, (_get_statistic, 'builtins.getattr')]
+
+
+def _get_statistic(owner: type, name: str) -> Any:
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr({owner!r}, {name!r})')
+    return getattr(HistoryBuffer, name)
+
+
+def _numpy_functions() -> list[Callable[..., Any]]:
+    core = np._core if hasattr(np, '_core') else np.core
+    return [core.multiarray._reconstruct, core.multiarray.scalar]
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickles dicts of numpy arrays; any other global is an error."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+            for function in _numpy_functions():
+                if function.__name__ == name:
+                    return function
+        allowed = {
+            ('numpy', 'ndarray'): np.ndarray,
+            ('numpy', 'dtype'): np.dtype,
+            ('collections', 'OrderedDict'): OrderedDict,
+            ('_codecs', 'encode'): _encode_latin1,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f'GLOBAL {module}.{name} is not allowed')
+        return allowed[module, name]
+
+
+def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
+    # Old pickles hold bytes as text; _codecs.encode itself would load any codec.
+    if encoding != 'latin1':
+        raise pickle.UnpicklingError(f'GLOBAL _codecs.encode({encoding!r})')
+    return text.encode('latin1')
+
+
+def _load_pickle(path: Path, *, trust: bool) -> Any:
+    """A legacy ``torch.save`` file, or a plain pickle of numpy arrays."""
+    with path.open('rb') as stream:
+        try:
+            unpickler = pickle.Unpickler if trust else _ArrayUnpickler
+            content = unpickler(stream, encoding='latin1').load()
+        except pickle.UnpicklingError as error:
+            raise _pickle_error(path, error) from None
+        except Exception as error:
+            raise _broken(path, error) from None
+    # torch's legacy files start with a magic number, pickled by itself.
+    if content == torch.serialization.MAGIC_NUMBER:
+        return load_torch(path, read_globals(), trust=trust)
+    return content
+
+
+def _load_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework='pt') as file:
+            # Keys of a model stored through save_file are flat: names of tensors.
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise _broken(path, error) from None
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open('rb') as stream:
+        if stream.read(4) != b'PK\x03\x04':
+            return False
+    # The table of contents stands at the end: a truncated file has none.
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f'{path} is truncated ({path.stat().st_size} bytes, no end of archive); '
+            'fetch it again, or resume from an earlier checkpoint'
+        )
+    return True
+
+
+def _pickle_error(path: Path, error: Exception) -> CheckpointError:
+    wanted = re.search(r'GLOBAL ([\w.]+(?:\(.*?\))?)', str(error))
+    if wanted is None and 'truncated' in str(error):
+        return _broken(path, error)
+    what = wanted.group(1) if wanted else str(error).splitlines()[0]
+    return CheckpointError(
+        f'{path} asks for code: {what}. A pickle can run anything, so it was not '
+        'read; convert it to safetensors at its source, or pass trust=True '
+        '(--trust) if you trust whoever made it'
+    )
+
+
+def _broken(path: Path, error: Exception) -> CheckpointError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CheckpointError(
+        f'{path} is truncated or damaged ({reason}; {path.stat().st_size} bytes); '
+        'fetch or write it again'
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise CheckpointError(f'{path} is not valid JSON: {error}') from None

@@ -1,0 +1,15 @@
+"""Hooks: everything that happens or changes over the time of a training run."""
+
+from msbreg_mm.engine.hooks.embedding_monitor_hook import (
+    EmbeddingCollapseError,
+    EmbeddingMonitorHook,
+)
+from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
+from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
+
+__all__ = [
+    'EmbeddingCollapseError',
+    'EmbeddingMonitorHook',
+    'PretrainedBackboneHook',
+    'TargetEMAHook',
+]

@@ -1,0 +1,23 @@
+"""Losses on embeddings: pure functions and the modules registered over them."""
+
+from .brownian_diffusive_loss import (
+    BrownianDiffusiveLoss,
+    brownian_diffusive_loss,
+    sample_directions,
+)
+from .embedding_loss import EmbeddingLoss, at_least_float32, check_finite
+from .multiview_centroid_loss import MultiviewCentroidLoss, multiview_centroid_loss
+from .singular_value_loss import SingularValueLoss, singular_value_loss
+
+__all__ = [
+    'BrownianDiffusiveLoss',
+    'EmbeddingLoss',
+    'MultiviewCentroidLoss',
+    'SingularValueLoss',
+    'at_least_float32',
+    'brownian_diffusive_loss',
+    'check_finite',
+    'multiview_centroid_loss',
+    'sample_directions',
+    'singular_value_loss',
+]

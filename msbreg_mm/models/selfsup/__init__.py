@@ -1,0 +1,5 @@
+"""Self-supervised algorithms."""
+
+from .msbreg import MSBReg
+
+__all__ = ['MSBReg']

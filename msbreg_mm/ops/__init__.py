@@ -1,0 +1,5 @@
+"""mmcv ops on torchvision."""
+
+
+def install() -> None:
+    """Provide mmcv._ext."""

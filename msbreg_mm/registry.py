@@ -1,0 +1,25 @@
+"""Child registries of scope ``msbreg_mm``; only those that the package uses.
+
+Classes are written ``msbreg_mm.X`` in configs, so that pretraining
+(``default_scope='mmpretrain'``) and detection (``'mmdet'``) share them.
+"""
+
+from mmengine import registry as _mmengine
+
+SCOPE = 'msbreg_mm'
+
+MODELS = _mmengine.Registry(
+    'model', parent=_mmengine.MODELS, scope=SCOPE, locations=['msbreg_mm.models']
+)
+HOOKS = _mmengine.Registry(
+    'hook', parent=_mmengine.HOOKS, scope=SCOPE, locations=['msbreg_mm.engine']
+)
+DATASETS = _mmengine.Registry(
+    'dataset', parent=_mmengine.DATASETS, scope=SCOPE, locations=['msbreg_mm.datasets']
+)
+TRANSFORMS = _mmengine.Registry(
+    'transform',
+    parent=_mmengine.TRANSFORMS,
+    scope=SCOPE,
+    locations=['msbreg_mm.datasets.transforms'],
+)

@@ -1,0 +1,1 @@
+"""Distributed reductions with gradients; lean imports of upstream packages."""

@@ -1,0 +1,19 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Two cores are shared by torch, OpenCV and pytest-xdist: one thread each.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """Folder with the developers' real data packs; skips where it is absent."""
+    default = Path(__file__).parents[2] / 'shared' / 'data'
+    folder = Path(os.environ.get('MSBREG_SHARED_DATA', default))
+    if not folder.is_dir():
+        pytest.skip('real data packs are not here (set MSBREG_SHARED_DATA)')
+    return folder

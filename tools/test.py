@@ -1,0 +1,47 @@
+"""Score a trained model on its config's test set."""
+
+import argparse
+import json
+import os
+
+from mmengine.config import DictAction
+from mmengine.fileio import put_text
+
+from msbreg_mm.engine.launch import LaunchOptions, run_test
+
+
+def main() -> None:
+    """Read the command line and score."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='what tools/train.py wrote with it')
+    parser.add_argument('--work-dir', help='folder of the logs')
+    parser.add_argument('--out', help='JSON file for the metrics')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='changes to the config as key=value, e.g. data_root=data/coco',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    # torchrun's predecessor passes this one.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    options = LaunchOptions(
+        config=args.config,
+        work_dir=args.work_dir,
+        launcher=args.launcher,
+        cfg_options=args.cfg_options,
+    )
+    metrics = run_test(options, args.checkpoint)
+    if args.out and os.environ.get('RANK', '0') == '0':
+        backend = {'backend': 'msbreg_atomic'}
+        put_text(json.dumps(metrics, indent=2), args.out, backend_args=backend)
+
+
+if __name__ == '__main__':
+    main()
