@@ -14,6 +14,12 @@ MODELS = _mmengine.Registry(
 HOOKS = _mmengine.Registry(
     'hook', parent=_mmengine.HOOKS, scope=SCOPE, locations=['msbreg_mm.engine']
 )
+OPTIM_WRAPPERS = _mmengine.Registry(
+    'optim_wrapper',
+    parent=_mmengine.OPTIM_WRAPPERS,
+    scope=SCOPE,
+    locations=['msbreg_mm.engine'],
+)
 DATASETS = _mmengine.Registry(
     'dataset', parent=_mmengine.DATASETS, scope=SCOPE, locations=['msbreg_mm.datasets']
 )

@@ -2,16 +2,20 @@
 
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import sha256
-from msbreg_mm.checkpoints.loading import MatchReport, load_backbone
+from msbreg_mm.checkpoints.loading import load_backbone
 from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
+from msbreg_mm.checkpoints.report import MatchReport
 from msbreg_mm.checkpoints.resume import verify_resumable
+from msbreg_mm.checkpoints.writing import convert_checkpoint, save_checkpoint
 
 __all__ = [
     'Checkpoint',
     'CheckpointError',
     'MatchReport',
+    'convert_checkpoint',
     'load_backbone',
     'read_checkpoint',
+    'save_checkpoint',
     'sha256',
     'verify_resumable',
 ]

@@ -25,16 +25,34 @@ def describe(state: Mapping[str, Tensor]) -> str:
         state: Canonical (mmpretrain) keys; only names and shapes are read.
 
     Returns:
-        E.g. ``'resnet50'``, ``'resnet18-c16'`` (16 channels in the stem instead of
-        64), ``'resnet50-w128'`` (wide), ``'resnet50-g32'`` (grouped),
-        ``'resnet50-deepstem'``, ``'vit_base_patch16'``; ``'unknown'`` where it is
-        neither a ResNet nor a ViT.
+        E.g. ``'resnet50'``, ``'resnet18-c16'`` (16 base channels instead of 64),
+        ``'resnet18-c16-stem64'``, ``'resnet50-w128'`` (wide), ``'resnet50-w128-g32'``
+        (grouped), ``'resnet50-deepstem'``, ``'vit_base_patch16'``; ``'unknown'`` where
+        it is neither a ResNet nor a ViT.
     """
     if 'layer1.0.conv1.weight' in state:
         return _describe_resnet(state)
     if 'patch_embed.projection.weight' in state:
         return _describe_vit(state)
     return 'unknown'
+
+
+def compare_keys(state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
+    """Compare a canonical state dict with the keys that its architecture has.
+
+    Args:
+        state: Canonical (mmpretrain) keys of a ResNet or ViT.
+
+    Returns:
+        Missing keys (``num_batches_tracked`` aside), and keys without a place.
+    """
+    if 'layer1.0.conv1.weight' in state:
+        expected = _resnet_keys(state)
+    else:
+        expected = _vit_keys(state)
+    counters = {key for key in state if key.endswith('.num_batches_tracked')}
+    missing = [key for key in expected if key not in state]
+    return missing, [k for k in state if k not in expected and k not in counters]
 
 
 def is_bottleneck(state: Mapping[str, Tensor]) -> bool:
@@ -62,16 +80,15 @@ def _describe_resnet(state: Mapping[str, Tensor]) -> str:
     ]
     kind = '' if bottleneck else 'basic'
     name = f'resnet{depths[0]}' if depths else f'resnet-{kind}{list(blocks)}'
-    stem = state.get('conv1.weight')
     first, second = (state[f'layer1.0.conv{i}.weight'].shape for i in (1, 2))
-    base = first[1] if stem is None else stem.shape[0]
-    if base != 64:
-        name += f'-c{base}'
+    # Bottleneck blocks give out 4 times their base channels.
+    base = state['layer1.0.conv3.weight'].shape[0] // 4 if bottleneck else first[0]
+    stem = state['conv1.weight'].shape[0] if 'conv1.weight' in state else base
+    suffixes = {'c': (base, 64), 'w': (first[0], base), 'stem': (stem, base)}
+    name += ''.join(f'-{s}{n}' for s, (n, usual) in suffixes.items() if n != usual)
     if second[1] != first[0]:
         name += f'-g{first[0] // second[1]}'
-    if first[0] != base:
-        name += f'-w{first[0]}'
-    deep = stem is None and any(key.startswith('stem.') for key in state)
+    deep = any(key.startswith('stem.') for key in state)
     return name + '-deepstem' if deep else name
 
 
@@ -80,3 +97,36 @@ def _describe_vit(state: Mapping[str, Tensor]) -> str:
     dims, layers = weight.shape[0], count(state, r'layers\.(\d+)\.')
     size = _VITS.get((dims, layers), f'{dims}x{layers}')
     return f'vit_{size}_patch{weight.shape[-1]}'
+
+
+def _resnet_keys(state: Mapping[str, Tensor]) -> list[str]:
+    names = [key for key in state if key.startswith('stem.')]
+    convs = 3 if is_bottleneck(state) else 2
+    pairs = [] if names else [('conv1', 'bn1')]
+    for stage in range(1, count(state, r'layer(\d+)\.') + 1):
+        for block in range(count(state, rf'layer{stage}\.(\d+)\.')):
+            name = f'layer{stage}.{block}.'
+            pairs += [(f'{name}conv{i}', f'{name}bn{i}') for i in range(1, convs + 1)]
+            # A stage that keeps channels and resolution has no shortcut weights.
+            inner = state[f'{name}conv1.weight'].shape[1]
+            outer = state[f'{name}conv{convs}.weight'].shape[0]
+            if block == 0 and (stage > 1 or inner != outer):
+                pairs.append((f'{name}downsample.0', f'{name}downsample.1'))
+    norm = ('weight', 'bias', 'running_mean', 'running_var')
+    for conv, bn in pairs:
+        names += [f'{conv}.weight', *(f'{bn}.{part}' for part in norm)]
+    return names
+
+
+def _vit_keys(state: Mapping[str, Tensor]) -> list[str]:
+    layer = ['ln1', 'attn.qkv', 'attn.proj', 'ln2', 'ffn.layers.0.0', 'ffn.layers.1']
+    names = ['cls_token', 'pos_embed']
+    modules = ['patch_embed.projection', 'ln1']
+    modules += [name for name in ('pre_norm', 'ln2') if f'{name}.weight' in state]
+    scaled = 'layers.0.attn.gamma1.weight' in state
+    for index in range(count(state, r'layers\.(\d+)\.')):
+        modules += [f'layers.{index}.{name}' for name in layer]
+        if scaled:
+            gammas = ('attn.gamma1.weight', 'ffn.gamma2.weight')
+            names += [f'layers.{index}.{name}' for name in gammas]
+    return names + [f'{name}.{part}' for name in modules for part in ('weight', 'bias')]

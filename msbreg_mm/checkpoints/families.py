@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from numpy import ndarray
+from torch import Tensor, as_tensor
 
 from msbreg_mm.checkpoints.layouts import LAYOUTS, Layout
 
@@ -43,7 +44,7 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('moco_v3', (r'base_encoder\.',)),
     ('dinov2', (r'(student|teacher)\.(backbone\.)?', r'.*\.ls1\.gamma')),
     ('dino', (r'(student|teacher)\.',)),
-    ('byol', (r'(online_encoder|online_network|online_backbone|online_net)\.',)),
+    ('byol', (r'(online_encoder|online_network\w*|online_backbone|online_net)\.',)),
     ('byol', (r'backbone\.', r'(target_network|target_encoder)\.')),
     ('simsiam', (r'encoder\.(conv1|layer1)\.', r'predictor\.')),
     ('lightly', (r'backbone_momentum\.',)),
@@ -64,6 +65,7 @@ _BY_LAYOUT = {
     'detectron2': 'detectron2',
     'hf_resnet': 'huggingface',
     'hf_vit': 'huggingface',
+    'torchvision_vit': 'torchvision',
     'sequential': 'lightly',
 }
 
@@ -96,9 +98,6 @@ def flatten(content: Mapping[str, Any], prefix: str = '') -> dict[str, Tensor]:
     Returns:
         Tensors by dotted key (``state_dict.module.conv1.weight``).
     """
-    from numpy import ndarray
-    from torch import as_tensor
-
     flat: dict[str, Tensor] = {}
     for key, value in content.items():
         name = f'{prefix}{key}'
@@ -144,9 +143,14 @@ def choose(backbones: list[Backbone], target: bool) -> list[Backbone]:
     return sorted(kept, key=rank)
 
 
+def without_container(key: str) -> str:
+    """Remove the entry of the file (``state_dict.``) from a flat key."""
+    return _CONTAINER.sub('', key)
+
+
 def strip(key: str) -> str:
     """Remove containers (``state_dict.``) and wrappers (``module.``) from a key."""
-    return _WRAPPER.sub(r'\1', _CONTAINER.sub('', key))
+    return _WRAPPER.sub(r'\1', without_container(key))
 
 
 def family(keys: Iterable[str], backbone: Backbone) -> str:

@@ -6,27 +6,22 @@ that knows numpy arrays only, safetensors and Hugging Face folders through
 safetensors.
 """
 
-import argparse
 import hashlib
 import json
 import os
 import pickle
 import re
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from mmengine.logging.history_buffer import HistoryBuffer
-from mmengine.runner.checkpoint import get_torch_safe_globals
+from safetensors import safe_open
 
 from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.safety import ArrayUnpickler, SafeGlobals, read_globals
 
 PathLike = str | os.PathLike[str]
-SafeGlobals = list[Callable[..., Any] | tuple[Callable[..., Any], str]]
 
 _HF_WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
 _HF_INDEX = 'model.safetensors.index.json'
@@ -161,84 +156,18 @@ def load_torch(path: Path, allowed: SafeGlobals, *, trust: bool = False) -> Any:
             return torch.load(
                 path, map_location='cpu', weights_only=not trust, mmap=zipped
             )
-    except pickle.UnpicklingError as error:
-        raise _pickle_error(path, error) from None
-    except (EOFError, RuntimeError, ValueError, KeyError, IndexError) as error:
-        raise _broken(path, error) from None
-
-
-def read_globals() -> SafeGlobals:
-    """Harmless classes in files that :func:`open_path` accepts.
-
-    mmengine's (see :func:`resume_globals`), the same under numpy 1's names, and
-    ``argparse.Namespace``, which DINO and MAE store: a plain attribute container.
-    """
-    numpy_1 = [
-        (thing, f'numpy.core.multiarray.{thing.__name__}')
-        for thing in _numpy_functions()
-    ]
-    dtypes = [type(np.dtype(code)) for code in '?bBhHiIlLqQefdSU']
-    return [*resume_globals(), *numpy_1, *dtypes, argparse.Namespace]
-
-
-def resume_globals() -> SafeGlobals:
-    """mmengine's list of safe classes, with a ``getattr`` that is safe.
-
-    mmengine allows ``getattr`` itself, through which a pickle reaches
-    ``getattr.__self__.exec``. Its own files need it for nothing but the statistics
-    of ``HistoryBuffer``.
-    """
-    kept = [thing for thing in get_torch_safe_globals() if thing is not getattr]
-    return [*kept, (_get_statistic, 'builtins.getattr')]
-
-
-def _get_statistic(owner: type, name: str) -> Any:
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
-        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr({owner!r}, {name!r})')
-    return getattr(HistoryBuffer, name)
-
-
-def _numpy_functions() -> list[Callable[..., Any]]:
-    core = np._core if hasattr(np, '_core') else np.core
-    return [core.multiarray._reconstruct, core.multiarray.scalar]
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickles dicts of numpy arrays; any other global is an error."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-            for function in _numpy_functions():
-                if function.__name__ == name:
-                    return function
-        allowed = {
-            ('numpy', 'ndarray'): np.ndarray,
-            ('numpy', 'dtype'): np.dtype,
-            ('collections', 'OrderedDict'): OrderedDict,
-            ('_codecs', 'encode'): _encode_latin1,
-        }
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f'GLOBAL {module}.{name} is not allowed')
-        return allowed[module, name]
-
-
-def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
-    # Old pickles hold bytes as text; _codecs.encode itself would load any codec.
-    if encoding != 'latin1':
-        raise pickle.UnpicklingError(f'GLOBAL _codecs.encode({encoding!r})')
-    return text.encode('latin1')
+    except Exception as error:
+        raise _explain(path, error) from None
 
 
 def _load_pickle(path: Path, *, trust: bool) -> Any:
     """A legacy ``torch.save`` file, or a plain pickle of numpy arrays."""
     with path.open('rb') as stream:
         try:
-            unpickler = pickle.Unpickler if trust else _ArrayUnpickler
+            unpickler = pickle.Unpickler if trust else ArrayUnpickler
             content = unpickler(stream, encoding='latin1').load()
-        except pickle.UnpicklingError as error:
-            raise _pickle_error(path, error) from None
         except Exception as error:
-            raise _broken(path, error) from None
+            raise _explain(path, error) from None
     # torch's legacy files start with a magic number, pickled by itself.
     if content == torch.serialization.MAGIC_NUMBER:
         return load_torch(path, read_globals(), trust=trust)
@@ -246,14 +175,12 @@ def _load_pickle(path: Path, *, trust: bool) -> Any:
 
 
 def _load_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework='pt') as file:
             # Keys of a model stored through save_file are flat: names of tensors.
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise _broken(path, error) from None
+    except Exception as error:
+        raise _explain(path, error) from None
 
 
 def _is_zip(path: Path) -> bool:
@@ -269,20 +196,24 @@ def _is_zip(path: Path) -> bool:
     return True
 
 
-def _pickle_error(path: Path, error: Exception) -> CheckpointError:
-    wanted = re.search(r'GLOBAL ([\w.]+(?:\(.*?\))?)', str(error))
-    if wanted is None and 'truncated' in str(error):
-        return _broken(path, error)
-    what = wanted.group(1) if wanted else str(error).splitlines()[0]
-    return CheckpointError(
-        f'{path} asks for code: {what}. A pickle can run anything, so it was not '
-        'read; convert it to safetensors at its source, or pass trust=True '
-        '(--trust) if you trust whoever made it'
-    )
-
-
-def _broken(path: Path, error: Exception) -> CheckpointError:
+def _explain(path: Path, error: Exception) -> CheckpointError:
+    """Turn what a reader raised into advice; files can make it raise anything."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, ImportError):
+        return CheckpointError(
+            f'{path} needs a package that is not installed: {reason}; install it or '
+            'convert the file where it was made'
+        )
+    if isinstance(error, pickle.UnpicklingError):
+        wanted = re.search(r'GLOBAL ([\w.]+(?:\(.*\))?)', str(error))
+        refused = re.search(r'(Trying to call|Can only (build|create)).*', str(error))
+        if wanted or refused:
+            what = wanted[1] if wanted else refused[0] if refused else ''
+            return CheckpointError(
+                f'{path} asks for code: {what}. A pickle can run anything, so it was '
+                'not read; convert it to safetensors at its source, or pass '
+                'trust=True (--trust) if you trust whoever made it'
+            )
     return CheckpointError(
         f'{path} is truncated or damaged ({reason}; {path.stat().st_size} bytes); '
         'fetch or write it again'

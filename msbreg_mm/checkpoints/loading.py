@@ -1,78 +1,17 @@
 """Load a checkpoint's backbone into a model, completely or with an error."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import math
+from typing import cast
 
 import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from msbreg_mm.checkpoints.architectures import describe
+from msbreg_mm.checkpoints.architectures import describe, is_bottleneck
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import PathLike
 from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
-
-_SHOWN = 20
-
-
-@dataclass
-class MatchReport:
-    """What a checkpoint gave to a model.
-
-    Args:
-        format: Project that wrote the file.
-        arch: Architecture of the file's backbone.
-        source: ``'online'`` or ``'target'`` network.
-        sha256: Of the file.
-        path: Of the file.
-        matched: Parameters and buffers loaded, canonical names.
-        missing: In the model, not in the file.
-        unexpected: In the file's backbone, without a place in the model.
-        mismatched: In both, with different shapes: ``'name: file → model'``.
-        ignored: Of the file, outside the backbone or of a stage that the model
-            leaves out by design.
-        resized: Position embeddings that the model interpolates.
-        partial: Whether something is missing, unexpected or mismatched and was
-            allowed to be.
-        notes: What a user should know.
-    """
-
-    format: str
-    arch: str
-    source: str
-    sha256: str
-    path: str
-    matched: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unexpected: list[str] = field(default_factory=list)
-    mismatched: list[str] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-    resized: list[str] = field(default_factory=list)
-    partial: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every weight of the backbone came from the file."""
-        return not (self.missing or self.unexpected or self.mismatched)
-
-    def summary(self) -> str:
-        """One short paragraph for people."""
-        kind = 'PARTIAL: ' if self.partial else ''
-        counts = ', '.join(
-            f'{len(getattr(self, name))} {name}'
-            for name in ('missing', 'unexpected', 'mismatched', 'resized', 'ignored')
-            if getattr(self, name)
-        )
-        text = (
-            f'{kind}{self.arch} from {self.format} ({self.source} network, sha256 '
-            f'{self.sha256[:12]}): {len(self.matched)} tensors matched'
-        )
-        return '. '.join([text + (f'; {counts}' if counts else ''), *self.notes]) + '.'
-
-    def to_dict(self) -> dict[str, Any]:
-        """A dict for JSON."""
-        return asdict(self)
+from msbreg_mm.checkpoints.report import MatchReport, shorten
 
 
 def load_backbone(
@@ -104,35 +43,42 @@ def load_backbone(
             does not fit and ``allow_partial`` is off.
     """
     ckpt = read_checkpoint(path, trust=trust, source=source)
-    places = _places(model)
-    report, fitting = _match(ckpt, places, _backbone(model))
-    bad = [k for k, v in fitting.items() if not torch.isfinite(v).all()]
-    if bad:
-        raise CheckpointError(
-            f'{path}: {len(bad)} tensors have NaN or infinite values: {_list(bad)}; '
-            'the pretraining diverged, use an earlier checkpoint'
-        )
+    while is_model_wrapper(model):
+        model = cast('nn.Module', model.module)
+    backbone = getattr(model, 'backbone', model)
+    places = _places(model, backbone)
+    own = _states(places)
+    report, fitting = _match(ckpt, own, backbone)
+    check_finite(path, fitting)
     if not fitting or not (report.complete or allow_partial):
-        raise CheckpointError(_explain(report, describe(_states(places))))
+        raise CheckpointError(report.explain(describe(own)))
     report.partial = not report.complete
-    for module in {id(m): m for m in places.values()}.values():
-        own = {k: v for k, v in fitting.items() if places[k] is module}
-        module.load_state_dict(own, strict=False)
+    for module in _unique(places):
+        part = {key: v for key, v in fitting.items() if places[key] is module}
+        module.load_state_dict(part, strict=False)
     return report
 
 
-def _backbone(model: nn.Module) -> nn.Module:
-    while is_model_wrapper(model):
-        model = model.module
-    backbone = getattr(model, 'backbone', model)
-    return backbone if isinstance(backbone, nn.Module) else model
+def check_finite(path: PathLike, state: dict[str, Tensor]) -> None:
+    """Refuse weights with NaN or infinite values.
+
+    Args:
+        path: Of the file, for the message.
+        state: Any state dict.
+
+    Raises:
+        CheckpointError: If there are any.
+    """
+    bad = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if bad:
+        raise CheckpointError(
+            f'{path}: {len(bad)} tensors have NaN or infinite values: {shorten(bad)}; '
+            'the training diverged, use an earlier checkpoint'
+        )
 
 
-def _places(model: nn.Module) -> dict[str, nn.Module]:
+def _places(model: nn.Module, backbone: nn.Module) -> dict[str, nn.Module]:
     """Which module takes each canonical key: the backbone, or a C4 head."""
-    while is_model_wrapper(model):
-        model = model.module
-    backbone = _backbone(model)
     places = dict.fromkeys(backbone.state_dict(), backbone)
     shared = getattr(getattr(model, 'roi_head', None), 'shared_head', None)
     if isinstance(shared, nn.Module):
@@ -142,25 +88,20 @@ def _places(model: nn.Module) -> dict[str, nn.Module]:
     return places
 
 
+def _unique(places: dict[str, nn.Module]) -> list[nn.Module]:
+    return list({id(module): module for module in places.values()}.values())
+
+
 def _states(places: dict[str, nn.Module]) -> dict[str, Tensor]:
-    states = {id(m): m.state_dict() for m in places.values()}
+    states = {id(module): module.state_dict() for module in _unique(places)}
     return {key: states[id(module)][key] for key, module in places.items()}
 
 
 def _match(
-    ckpt: Checkpoint, places: dict[str, nn.Module], backbone: nn.Module
+    ckpt: Checkpoint, own: dict[str, Tensor], backbone: nn.Module
 ) -> tuple[MatchReport, dict[str, Tensor]]:
     """Compare a checkpoint with a model; nothing is loaded."""
-    report = MatchReport(
-        ckpt.format,
-        ckpt.arch,
-        ckpt.source,
-        ckpt.sha256,
-        ckpt.path,
-        ignored=list(ckpt.ignored),
-        notes=list(ckpt.notes),
-    )
-    own, fitting = _states(places), {}
+    report, fitting = MatchReport.of(ckpt), {}
     for key, value in ckpt.state_dict.items():
         if key not in own:
             by_design = _left_out(key, backbone)
@@ -168,9 +109,9 @@ def _match(
         elif value.shape == own[key].shape:
             report.matched.append(key)
             fitting[key] = value
-        elif key == 'pos_embed' and hasattr(backbone, '_prepare_pos_embed'):
+        elif key == 'pos_embed' and _can_resize(value, own[key], backbone):
             report.resized.append(key)
-            fitting[key] = value
+            fitting[key] = _without_class_token(value, backbone)
         else:
             shapes = f'{tuple(value.shape)} → {tuple(own[key].shape)}'
             report.mismatched.append(f'{key}: {shapes}')
@@ -179,7 +120,7 @@ def _match(
         for key in own
         if key not in ckpt.state_dict and not key.endswith('num_batches_tracked')
     ]
-    _compare_settings(ckpt, backbone, report)
+    report.mismatched += _different_settings(ckpt, backbone)
     return report, fitting
 
 
@@ -196,39 +137,33 @@ def _left_out(key: str, backbone: nn.Module) -> bool:
     return False
 
 
-def _compare_settings(
-    ckpt: Checkpoint, backbone: nn.Module, report: MatchReport
-) -> None:
-    """Settings that change the function of the same weights count as mismatches."""
+def _without_class_token(pos_embed: Tensor, backbone: nn.Module) -> Tensor:
+    tokens = pos_embed.shape[1]
+    unused = getattr(backbone, 'with_cls_token', True) is False
+    return (
+        pos_embed[:, 1:] if unused and math.isqrt(tokens) ** 2 != tokens else pos_embed
+    )
+
+
+def _can_resize(value: Tensor, own: Tensor, backbone: nn.Module) -> bool:
+    """Whether mmpretrain's hook can interpolate: it takes square grids only."""
+    if not hasattr(backbone, '_prepare_pos_embed') or value.ndim != 3:
+        return False
+    extra = int(getattr(backbone, 'num_extra_tokens', 0))
+    grid = _without_class_token(value, backbone).shape[1] - extra
+    return value.shape[2] == own.shape[2] and math.isqrt(grid) ** 2 == grid
+
+
+def _different_settings(ckpt: Checkpoint, backbone: nn.Module) -> list[str]:
+    """Settings that give the same weights another function."""
+    different = []
     style = getattr(backbone, 'style', None)
-    if ckpt.style and isinstance(style, str) and style != ckpt.style:
-        report.mismatched.append(f'style (stride position): {ckpt.style} → {style}')
-    try:
-        heads = backbone.layers[0].attn.num_heads  # type: ignore[index,union-attr]
-    except (AttributeError, IndexError, TypeError):
-        return
-    if ckpt.num_heads and heads != ckpt.num_heads:
-        report.mismatched.append(f'attention heads: {ckpt.num_heads} → {heads}')
-
-
-def _explain(report: MatchReport, arch: str) -> str:
-    lines = [f'{report.path} does not fit the model.']
-    if arch != report.arch:
-        lines.append(
-            f"The checkpoint is {report.arch} ({report.format}), the model's backbone "
-            f'is {arch}: use a checkpoint of that architecture or change the config.'
-        )
-    for name in ('missing', 'unexpected', 'mismatched'):
-        if keys := getattr(report, name):
-            lines.append(f'{name} ({len(keys)}): {_list(keys)}')
-    if report.matched:
-        lines.append(
-            f'{len(report.matched)} tensors would match; allow_partial=True '
-            '(--allow-partial) loads these and writes the rest into the report.'
-        )
-    return '\n'.join(lines)
-
-
-def _list(keys: list[str]) -> str:
-    more = f', … {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
-    return ', '.join(keys[:_SHOWN]) + more
+    known = ckpt.style if is_bottleneck(ckpt.state_dict) else None
+    if known and isinstance(style, str) and style != known:
+        different.append(f'style (place of the stride): {known} → {style}')
+    layers = getattr(backbone, 'layers', None)
+    if ckpt.num_heads and isinstance(layers, nn.ModuleList) and len(layers):
+        heads = getattr(getattr(layers[0], 'attn', None), 'num_heads', None)
+        if heads is not None and heads != ckpt.num_heads:
+            different.append(f'attention heads: {ckpt.num_heads} → {heads}')
+    return different

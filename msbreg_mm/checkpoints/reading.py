@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
@@ -11,16 +10,18 @@ from torch import Tensor
 from msbreg_mm.checkpoints import families
 from msbreg_mm.checkpoints.architectures import describe, is_bottleneck
 from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.families import Backbone
 from msbreg_mm.checkpoints.files import PathLike, open_path, sha256
 
 Source = Literal['online', 'target']
 
 # Of these the authors evaluate the teacher; of all others the trained network.
 _TARGET_BY_DEFAULT = ('dino', 'dinov2')
-# C4 detectors keep the last ResNet stage in the box head.
-_LAST_STAGE = (r'(?:.*\.)?roi_head\.shared_head\.(?=layer4\.)',)
-_D2_LAST_STAGE = r'(?:.*\.)?roi_heads\.(?=res5\.)'
-_META = ('epoch', 'iter', 'iteration', 'step', 'arch', 'experiment_name', 'seed')
+# C4 detectors keep the last ResNet stage in the box head (mmdet, detectron2).
+_LAST_STAGE = re.compile(
+    r'^(?:.*\.)?(?:roi_head\.shared_head\.(?=layer4\.)|roi_heads\.(?=res5\.))'
+)
+_META = ('epoch', 'iter', 'step', 'arch', 'experiment_name', 'mmengine_version')
 
 
 @dataclass
@@ -65,7 +66,8 @@ def read_checkpoint(
         trust: Allow a pickle to run the code that it brings along.
         source: Which of two networks: ``'online'`` or ``'target'`` (momentum,
             teacher). By default the one that the method's authors evaluate: the
-            teacher for DINO and DINOv2, the online network else, ours included.
+            teacher for DINO and DINOv2, the online network else, ours included
+            (this project's choice).
 
     Returns:
         The checkpoint in canonical form.
@@ -78,74 +80,97 @@ def read_checkpoint(
     flat = families.flatten(content)
     found = families.find_backbones(flat)
     if not found:
-        raise CheckpointError(_unknown(path, content, flat))
-    name = families.family(flat, found[0])
-    if source is None:
-        source = 'target' if name in _TARGET_BY_DEFAULT else 'online'
-        strict = False
-    else:
-        strict = True
-    chosen = families.choose(found, source == 'target')
-    if not chosen:
-        other: Source = 'online' if source == 'target' else 'target'
-        if strict:
-            raise CheckpointError(
-                f'{path} ({name}) has no {source} network, only '
-                f'{sorted({b.prefix for b in found})}; use source={other!r}'
-            )
-        source, chosen = other, families.choose(found, other == 'target')
-    backbone = chosen[0]
+        raise CheckpointError(
+            f'{path}: no ResNet or ViT found among {len(flat)} tensors (first keys: '
+            f'{(list(flat) or list(content))[:5]}); supported are the checkpoints '
+            'listed in docs/checkpoints.md'
+        )
+    backbone = _choose(path, flat, found, source)
     state, ignored = _extract(flat, backbone)
     name = families.family(flat, backbone)
-    if name in ('torchvision', 'timm') and 'config' in content:
-        name = 'timm' if 'architecture' in content['config'] else 'huggingface'
+    config = content.get('config')
+    if name == 'torchvision' and isinstance(config, Mapping):
+        # timm's ResNets have torchvision's keys; its folders say who they are.
+        name = 'timm' if 'architecture' in config else name
     ckpt = Checkpoint(
         format=name,
         arch=describe(state),
         state_dict=state,
-        source=source,
+        source='target' if backbone.is_target else 'online',
         sha256=sha256(path),
         path=str(path),
         ignored=ignored,
         meta=_meta(content),
     )
-    _add_facts(ckpt, content)
+    _add_settings(ckpt, content)
     return ckpt
 
 
+def _choose(
+    path: PathLike,
+    flat: Mapping[str, Tensor],
+    found: list[Backbone],
+    source: Source | None,
+) -> Backbone:
+    """The network that was asked for, else the one that the authors evaluate."""
+    by_role = {
+        'online': families.choose(found, target=False),
+        'target': families.choose(found, target=True),
+    }
+    if source is not None:
+        if not by_role[source]:
+            raise CheckpointError(
+                f'{path} has no {source} network, only '
+                f'{sorted(b.prefix for b in found)}; leave source (--source) out'
+            )
+        return by_role[source][0]
+    prefer = families.family(flat, found[0]) in _TARGET_BY_DEFAULT
+    first, second = ('target', 'online') if prefer else ('online', 'target')
+    return (by_role[first] or by_role[second])[0]
+
+
 def _extract(
-    flat: Mapping[str, Tensor], backbone: families.Backbone
+    flat: Mapping[str, Tensor], backbone: Backbone
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Canonical weights of one backbone, and the keys of everything else."""
     prefix = backbone.prefix
-    inside = {k[len(prefix) :]: v for k, v in flat.items() if k.startswith(prefix)}
-    rest = [k for k in flat if not k.startswith(prefix)]
-    for pattern in (*_LAST_STAGE, _D2_LAST_STAGE):
-        moved = {k: re.sub('^' + pattern, '', k) for k in rest}
-        stage = {k: new for k, new in moved.items() if new != k}
-        inside.update({new: flat[k] for k, new in stage.items()})
-        rest = [k for k in rest if k not in stage]
+    inside, rest = {}, []
+    for key, value in flat.items():
+        if key.startswith(prefix) and not _LAST_STAGE.match(key):
+            inside[key[len(prefix) :]] = value
+        elif _LAST_STAGE.match(key) and not backbone.is_target:
+            inside[_LAST_STAGE.sub('', key)] = value
+        else:
+            rest.append(key)
     state, outside = backbone.layout.decode(inside)
-    return state, [prefix + key for key in outside if prefix + key in flat] + rest
+    ignored = [prefix + key for key in outside] + rest
+    return state, [families.without_container(key) for key in ignored]
 
 
 def _meta(content: Mapping[str, Any]) -> dict[str, Any]:
     inner = content.get('meta')
-    sources = (content, inner if isinstance(inner, Mapping) else {})
+    sources = [content, inner if isinstance(inner, Mapping) else {}]
     return {
         key: source[key]
         for source in sources
-        for key in (*_META, 'mmengine_version', '__author__')
+        for key in _META
         if isinstance(source.get(key), int | float | str)
     }
 
 
-def _add_facts(ckpt: Checkpoint, content: Mapping[str, Any]) -> None:
-    """Fill in what keys do not show: stride style and attention heads."""
+def _add_settings(ckpt: Checkpoint, content: Mapping[str, Any]) -> None:
+    """Add what keys do not show: stride style, attention heads, colour order."""
+    config = content.get('config')
+    config = config if isinstance(config, Mapping) else {}
     if ckpt.arch.startswith('vit'):
-        _add_heads(ckpt, content)
+        ckpt.num_heads = _num_heads(ckpt, content, config)
+        if ckpt.num_heads is None:
+            ckpt.notes.append(
+                'the number of attention heads cannot be read from this file; make '
+                'sure that the model agrees'
+            )
     elif is_bottleneck(ckpt.state_dict):
-        ckpt.style = _style(ckpt.format, content)
+        ckpt.style = _style(ckpt.format, content, config)
         if ckpt.style is None:
             ckpt.notes.append(
                 'where bottleneck blocks have their stride (pytorch: 3×3, caffe: 1×1) '
@@ -157,37 +182,34 @@ def _add_facts(ckpt: Checkpoint, content: Mapping[str, Any]) -> None:
         )
 
 
-def _style(name: str, content: Mapping[str, Any]) -> str | None:
+def _style(
+    name: str, content: Mapping[str, Any], config: Mapping[str, Any]
+) -> str | None:
     """Stride style: mm configs say it, detectron2 does not, all others are v1.5."""
-    if name in ('detectron2', 'msbreg_mm') or name.startswith('mm'):
+    if name == 'detectron2':
+        return None
+    if name.startswith(('mm', 'msbreg')):
         meta = content.get('meta')
-        config = str(meta.get('cfg', '')) if isinstance(meta, Mapping) else ''
-        match = re.search(r'style=[\'"](caffe|pytorch)[\'"]', config)
+        meta = meta if isinstance(meta, Mapping) else {}
+        text = f"style='{meta.get('style')}'\n{meta.get('cfg')}"
+        match = re.search(r'style=[\'"](caffe|pytorch)[\'"]', text)
         return match[1] if match else None
-    config = content.get('config')
-    if isinstance(config, Mapping) and config.get('downsample_in_bottleneck'):
-        return 'caffe'
-    return 'pytorch'
+    return 'caffe' if config.get('downsample_in_bottleneck') else 'pytorch'
 
 
-def _add_heads(ckpt: Checkpoint, content: Mapping[str, Any]) -> None:
-    config = content.get('config')
-    said = config.get('num_attention_heads') if isinstance(config, Mapping) else None
+def _num_heads(
+    ckpt: Checkpoint, content: Mapping[str, Any], config: Mapping[str, Any]
+) -> int | None:
+    """Heads of 64 channels, but MoCo v3's own ViT-S has 12 of 32 (its vits.py)."""
     dims = ckpt.state_dict['patch_embed.projection.weight'].shape[0]
+    meta = content.get('meta')
+    said = meta.get('num_heads') if isinstance(meta, Mapping) else None
+    said = config.get('num_attention_heads', said)
     if isinstance(said, int):
-        ckpt.num_heads = said
-    elif ckpt.format == 'moco_v3':
-        # MoCo v3 defines its own ViT-S with 12 heads (vits.py).
-        ckpt.num_heads = 12 if dims in (384, 768) else dims // 64
-    elif ckpt.format in ('timm', 'dino', 'dinov2', 'huggingface'):
-        ckpt.num_heads = dims // 64
-    else:
-        ckpt.notes.append('the number of attention heads cannot be read from this file')
-
-
-def _unknown(path: PathLike, content: Mapping[str, Any], flat: dict[str, Any]) -> str:
-    shown = list(flat)[:5] or list(content)[:5]
-    return (
-        f'{Path(path)}: no ResNet or ViT found among {len(flat)} tensors (first keys: '
-        f'{shown}); supported are the checkpoints listed in docs/checkpoints.md'
-    )
+        return said
+    if ckpt.format == 'moco_v3':
+        return 12 if dims == 384 else dims // 64
+    if ckpt.format in ('dino', 'dinov2', 'torchvision') or 'architecture' in config:
+        return dims // 64
+    # A bare timm ViT-S may be MoCo v3's (its convert_to_deit.py writes such files).
+    return dims // 64 if ckpt.format == 'timm' and dims != 384 else None

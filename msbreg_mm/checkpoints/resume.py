@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from msbreg_mm.checkpoints.errors import CheckpointError
-from msbreg_mm.checkpoints.files import PathLike, load_torch, resume_globals
+from msbreg_mm.checkpoints.files import PathLike, load_torch
+from msbreg_mm.checkpoints.safety import resume_globals
 
 
 def verify_resumable(path: PathLike) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints that are either whole or absent: an atomic local file backend."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -52,7 +53,8 @@ class AtomicLocalBackend(LocalBackend):
                 str(path),
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
         """Write text like :meth:`put`.

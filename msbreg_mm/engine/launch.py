@@ -197,6 +197,11 @@ def _adapt_to_cpu(cfg: Config) -> None:
             'current',
         )
     cfg.sync_bn = None
+    wrapper = cfg.get('optim_wrapper') or {}
+    if wrapper.get('type') == 'AmpOptimWrapper':
+        for key in ('loss_scale', 'dtype', 'use_fsdp'):
+            wrapper.pop(key, None)
+        wrapper['type'] = 'msbreg_mm.CPUAmpOptimWrapper'
     backend = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('backend')
     if backend == 'nccl':
         cfg.env_cfg.dist_cfg.backend = 'gloo'

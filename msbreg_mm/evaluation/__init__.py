@@ -7,6 +7,7 @@ from .geometry import (
     participation_ratio,
     per_dimension_std,
     singular_values,
+    spectrum_measures,
     summarize,
     uniformity,
 )
@@ -21,6 +22,7 @@ __all__ = [
     'participation_ratio',
     'per_dimension_std',
     'singular_values',
+    'spectrum_measures',
     'summarize',
     'uniformity',
 ]

@@ -33,38 +33,47 @@ def singular_values(embeddings: Tensor) -> Tensor:
     return torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(0)
 
 
-def effective_rank(spectrum: Tensor) -> float:
-    """Exponential of the entropy of the singular values, normalised to sum 1.
-
-    Roy & Vetterli, "The effective rank", EUSIPCO 2007; RankMe (Garrido et al.,
-    ICML 2023, arXiv 2210.02885), Eq. 1-2, without its epsilon.
+def spectrum_measures(spectrum: Tensor) -> dict[str, float]:
+    """Measures of how evenly the singular values are distributed.
 
     Args:
-        spectrum: Singular values, see :func:`singular_values`.
+        spectrum: Singular values σ of (N, D), see :func:`singular_values`.
 
     Returns:
-        Effective rank in [1, min(N, D)]; 0 if all values are 0.
+        - ``effective_rank``: exponential of the entropy of σ / Σσ (Roy & Vetterli,
+          "The effective rank", EUSIPCO 2007; RankMe, Garrido et al., ICML 2023,
+          arXiv 2210.02885, without its epsilon), in [1, min(N, D)];
+        - ``largest_share``: max σ / Σσ, in [1 / min(N, D), 1];
+        - ``participation_ratio``: (Σσ²)² / Σσ⁴, in [1, min(N, D)]; for unit
+          vectors D / (S + 1) with the raw singular value loss S.
+
+        Where all values are 0: 0, 1 and 0, which is worse than any collapse.
     """
-    total = spectrum.sum()
-    if total == 0:
-        return 0.0
-    return float(torch.special.entr(spectrum / total).sum().exp())
+    if not bool(spectrum.any()):
+        return {'effective_rank': 0.0, 'largest_share': 1.0, 'participation_ratio': 0.0}
+    share = spectrum / spectrum.sum()
+    return {
+        'effective_rank': float(torch.special.entr(share).sum().exp()),
+        'largest_share': float(share.max()),
+        'participation_ratio': float(
+            share.square().sum().square() / share.pow(4).sum()
+        ),
+    }
 
 
-def largest_share(spectrum: Tensor) -> float:
-    """Share of the largest singular value in their sum, in [1/min(N, D), 1]."""
-    total = spectrum.sum()
-    return float(spectrum.max() / total) if total > 0 else 1.0
+def effective_rank(embeddings: Tensor) -> float:
+    """Effective rank of embeddings (N, D), see :func:`spectrum_measures`."""
+    return spectrum_measures(singular_values(embeddings))['effective_rank']
 
 
-def participation_ratio(spectrum: Tensor) -> float:
-    """Participation ratio (Σσ²)² / Σσ⁴, in [1, min(N, D)]; 0 if all are 0.
+def largest_share(embeddings: Tensor) -> float:
+    """Largest singular value's share, see :func:`spectrum_measures`."""
+    return spectrum_measures(singular_values(embeddings))['largest_share']
 
-    For unit vectors it is D / (S + 1) with the raw singular value loss S.
-    """
-    square = spectrum.square()
-    total = square.square().sum()
-    return float(square.sum().square() / total) if total > 0 else 0.0
+
+def participation_ratio(embeddings: Tensor) -> float:
+    """Participation ratio of embeddings (N, D), see :func:`spectrum_measures`."""
+    return spectrum_measures(singular_values(embeddings))['participation_ratio']
 
 
 def uniformity(embeddings: Tensor, t: float = 2.0) -> float:
@@ -157,12 +166,9 @@ def summarize(embeddings: Tensor) -> dict[str, float]:
     views = _check(views, 3)
     rows = []
     for view in views:
-        spectrum = singular_values(view)
         rows.append(
             {
-                'effective_rank': effective_rank(spectrum),
-                'largest_share': largest_share(spectrum),
-                'participation_ratio': participation_ratio(spectrum),
+                **spectrum_measures(singular_values(view)),
                 'uniformity': uniformity(view),
                 'std': float(per_dimension_std(view).mean()),
             }

@@ -23,7 +23,7 @@ from msbreg_mm.evaluation import effective_rank, knn_accuracy
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 MSBREG = 'msbreg_resnet18-w16_1xb128-coslr-10e_cifar10.py'
-BYOL = 'byol_resnet18-w16_1xb128-coslr-20e_cifar10.py'
+BYOL = 'byol_resnet18-w16_1xb128-coslr-10e_cifar10.py'
 
 CENTROID = {'model.head.centroid.form': 'centroid'}
 PREDICTOR = {

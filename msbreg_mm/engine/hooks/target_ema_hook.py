@@ -9,12 +9,13 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from msbreg_mm.registry import HOOKS
 
+Groups = list[tuple[list[Tensor], list[Tensor]]]
 DEFAULT_PAIRS = (('backbone', 'target_backbone'), ('neck', 'target_neck'))
 
 
@@ -83,17 +84,17 @@ class TargetEMAHook(Hook):
         self.step: int | None = 0  # None: loaded a checkpoint that has no count
         self._saved_total = 0
         self._optimizer_stepped = False
-        self._groups: list[tuple[list[Tensor], list[Tensor]]] = []
+        self._groups: Groups = []
         self._buffers: list[tuple[Tensor, Tensor]] = []
         self._handle: torch.utils.hooks.RemovableHandle | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Check the pairs, start the target as a copy, watch the optimizer."""
         wrapper = runner.optim_wrapper
-        if not isinstance(wrapper, OptimWrapper):
+        if isinstance(wrapper, OptimWrapperDict):
             raise TypeError(
                 'TargetEMAHook counts the steps of one optimizer, but optim_wrapper '
-                f'is {type(wrapper).__name__}; use a single optim_wrapper'
+                f'is a dict of {list(wrapper.keys())}; use a single optim_wrapper'
             )
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         modules = [_find_pair(model, *pair) for pair in self.pairs]
@@ -107,10 +108,11 @@ class TargetEMAHook(Hook):
             # load_from or PretrainedBackboneHook have filled the online one only.
             for online, target in modules:
                 target.load_state_dict(online.state_dict())
-        self._groups = _group_parameters(modules)
+        self._groups = group_parameters(modules)
         self._buffers = [
             pair
             for online, target in modules
+            if self.copy_buffers
             for pair in zip(target.buffers(), online.buffers(), strict=True)
         ]
         if self._handle is not None:
@@ -130,7 +132,9 @@ class TargetEMAHook(Hook):
             return
         self._optimizer_stepped = False
         momentum = self.momentum_at(self.step)
-        self._update(momentum)
+        move_targets(self._groups, momentum)
+        for target, online in self._buffers:
+            target.copy_(online)
         self.step += 1
         runner.message_hub.update_scalar('train/target_momentum', momentum)
 
@@ -185,14 +189,6 @@ class TargetEMAHook(Hook):
         found_inf = getattr(optimizer, 'found_inf', None)
         self._optimizer_stepped = found_inf is None or not bool(found_inf)
 
-    @torch.no_grad()
-    def _update(self, momentum: float) -> None:
-        for target, online in self._groups:
-            torch._foreach_lerp_(target, online, 1 - momentum)
-        if self.copy_buffers:
-            for target_buffer, online_buffer in self._buffers:
-                target_buffer.copy_(online_buffer)
-
 
 def _check_pair(pair: Sequence[str]) -> tuple[str, str]:
     if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
@@ -237,10 +233,15 @@ def _find_pair(model: nn.Module, online: str, target: str) -> tuple[nn.Module, .
     return modules[online], modules[target]
 
 
-def _group_parameters(
-    modules: Sequence[tuple[nn.Module, ...]],
-) -> list[tuple[list[Tensor], list[Tensor]]]:
-    """Group (target, online) parameters by device and type, for foreach."""
+def group_parameters(modules: Sequence[tuple[nn.Module, ...]]) -> Groups:
+    """Group parameters by device and type: foreach is fast within a group.
+
+    Args:
+        modules: Pairs (online, target) with corresponding parameters.
+
+    Returns:
+        Lists (target parameters, online parameters) of each group.
+    """
     groups: dict[tuple, tuple[list[Tensor], list[Tensor]]] = {}
     for online, target in modules:
         for old, new in zip(target.parameters(), online.parameters(), strict=True):
@@ -248,3 +249,15 @@ def _group_parameters(
             group[0].append(old)
             group[1].append(new)
     return list(groups.values())
+
+
+@torch.no_grad()
+def move_targets(groups: Groups, momentum: float) -> None:
+    """Apply θ' ← m θ' + (1 − m) θ in place.
+
+    Args:
+        groups: As from :func:`group_parameters`.
+        momentum: m, the fraction of the old target that is kept, in [0, 1].
+    """
+    for target, online in groups:
+        torch._foreach_lerp_(target, online, 1 - momentum)

@@ -116,5 +116,7 @@ class EmbeddingLoss(nn.Module):
             return self.loss_weight * term(*full, **options)
 
     def extra_repr(self) -> str:
-        """Show the weight in ``print(model)``."""
-        return f'loss_weight={self.loss_weight}'
+        """Show weight and options in ``print(model)``."""
+        options = {k: v for k, v in vars(self).items() if k[0] != '_'}
+        options.pop('training')
+        return ', '.join(f'{name}={value!r}' for name, value in options.items())

@@ -1,0 +1,77 @@
+"""What a checkpoint's pickle may ask for: harmless containers and nothing else."""
+
+import argparse
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.runner.checkpoint import get_torch_safe_globals
+
+SafeGlobals = list[Callable[..., Any] | tuple[Callable[..., Any], str]]
+
+
+def read_globals() -> SafeGlobals:
+    """Harmless classes in files that :func:`open_path` accepts.
+
+    mmengine's (see :func:`resume_globals`), the same under numpy 1's names, and
+    ``argparse.Namespace``, which DINO and MAE store: a plain attribute container.
+    """
+    numpy_1 = [
+        (thing, f'numpy.core.multiarray.{thing.__name__}')
+        for thing in _numpy_functions()
+    ]
+    dtypes = [type(np.dtype(code)) for code in '?bBhHiIlLqQefdSU']
+    return [*resume_globals(), *numpy_1, *dtypes, argparse.Namespace]
+
+
+def resume_globals() -> SafeGlobals:
+    """List mmengine's safe classes, with a ``getattr`` that is safe.
+
+    mmengine allows ``getattr`` itself, through which a pickle reaches
+    ``getattr.__self__.exec``. Its own files need it for nothing but the statistics
+    of ``HistoryBuffer``.
+    """
+    kept = [thing for thing in get_torch_safe_globals() if thing is not getattr]
+    return [*kept, (_get_statistic, 'builtins.getattr')]
+
+
+def _get_statistic(owner: type, name: str) -> Any:
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'mean', 'current'):
+        what = getattr(owner, '__name__', owner)
+        raise pickle.UnpicklingError(f'GLOBAL builtins.getattr({what}, {name!r})')
+    return getattr(HistoryBuffer, name)
+
+
+def _numpy_functions() -> list[Callable[..., Any]]:
+    core = np._core if hasattr(np, '_core') else np.core
+    return [core.multiarray._reconstruct, core.multiarray.scalar]
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Unpickles dicts of numpy arrays; any other global is an error."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Look up what the pickle names; called by ``load``."""
+        if module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+            for function in _numpy_functions():
+                if function.__name__ == name:
+                    return function
+        allowed = {
+            ('numpy', 'ndarray'): np.ndarray,
+            ('numpy', 'dtype'): np.dtype,
+            ('collections', 'OrderedDict'): OrderedDict,
+            ('_codecs', 'encode'): _encode_latin1,
+        }
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f'GLOBAL {module}.{name} is not allowed')
+        return allowed[module, name]
+
+
+def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
+    # Old pickles hold bytes as text; _codecs.encode itself would load any codec.
+    if encoding != 'latin1':
+        raise pickle.UnpicklingError(f'GLOBAL _codecs.encode({encoding!r})')
+    return text.encode('latin1')

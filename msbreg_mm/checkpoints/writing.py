@@ -1,0 +1,205 @@
+"""Write a backbone for other projects; a file is there whole or not at all."""
+
+import json
+import os
+import pickle
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from msbreg_mm.checkpoints.architectures import compare_keys
+from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.files import PathLike
+from msbreg_mm.checkpoints.layouts import BY_NAME
+from msbreg_mm.checkpoints.loading import check_finite
+from msbreg_mm.checkpoints.model_card import model_card, timm_config
+from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
+from msbreg_mm.checkpoints.report import MatchReport, shorten
+
+Format = Literal['mm', 'torchvision', 'timm', 'detectron2', 'safetensors']
+
+# (format, kind of backbone) -> layout; safetensors folders are timm's
+_LAYOUTS = {
+    ('mm', 'resnet'): 'resnet',
+    ('mm', 'vit'): 'mm_vit',
+    ('torchvision', 'resnet'): 'resnet',
+    ('torchvision', 'vit'): 'torchvision_vit',
+    ('timm', 'resnet'): 'resnet',
+    ('timm', 'vit'): 'timm_vit',
+    ('detectron2', 'resnet'): 'detectron2',
+    ('safetensors', 'resnet'): 'resnet',
+    ('safetensors', 'vit'): 'timm_vit',
+}
+FORMATS = tuple(dict.fromkeys(name for name, _ in _LAYOUTS))
+
+
+def save_checkpoint(
+    ckpt: Checkpoint, path: PathLike, format: Format = 'mm', *, card: str | None = None
+) -> Path:
+    """Write a backbone in the layout of another project.
+
+    Args:
+        ckpt: What :func:`read_checkpoint` returned.
+        path: File to write (replaced if it exists); for ``'safetensors'`` a folder
+            that must be new or empty, which gets ``model.safetensors`` and
+            ``config.json`` as timm reads them, and a model card.
+        format: ``'mm'`` (``state_dict`` with ``backbone.`` keys, for
+            ``init_cfg=dict(type='Pretrained', prefix='backbone.')``),
+            ``'torchvision'`` or ``'timm'`` (a bare state dict without
+            classifier), ``'detectron2'`` (ResNets only) or ``'safetensors'``.
+        card: Text of the model card instead of the standard one.
+
+    Returns:
+        The path.
+
+    Raises:
+        CheckpointError: If the format has no such backbone, or writing fails
+            (then nothing is left behind).
+    """
+    kind = 'vit' if ckpt.arch.startswith('vit') else 'resnet'
+    if (format, kind) not in _LAYOUTS:
+        raise CheckpointError(
+            f'cannot write {ckpt.arch} as {format!r}; the formats are '
+            f'{[name for name, known in _LAYOUTS if known == kind]}'
+        )
+    if ckpt.style == 'caffe' and format not in ('mm', 'detectron2'):
+        raise CheckpointError(
+            f"{format}'s ResNets have the stride in the 3×3 convolution, this "
+            "checkpoint is of style 'caffe' (1×1): write mm or detectron2"
+        )
+    layout = BY_NAME[_LAYOUTS[format, kind]]
+    state = layout.encode(ckpt.state_dict)
+    lost = sorted(set(ckpt.state_dict) - set(layout.decode(state)[0]))
+    if lost:
+        raise CheckpointError(f'{format!r} has no names for {shorten(lost)}')
+    # Memory-mapped or shared storages must not be written along.
+    state = {key: value.detach().clone().contiguous() for key, value in state.items()}
+    path = Path(path)
+    if format == 'safetensors':
+        _write_folder(path, ckpt, state, card)
+    else:
+        content = _wrap(ckpt, state, format)
+        dump = _dump_pickle if format == 'detectron2' else torch.save
+        _write_file(path, lambda file: dump(content, file))
+    return path
+
+
+def convert_checkpoint(
+    src: PathLike,
+    dst: PathLike,
+    format: Format = 'mm',
+    *,
+    source: Source | None = None,
+    trust: bool = False,
+    allow_partial: bool = False,
+) -> MatchReport:
+    """Read a checkpoint, write its backbone in another format, read that again.
+
+    Args:
+        src: Any supported checkpoint.
+        dst: See :func:`save_checkpoint`.
+        format: See :func:`save_checkpoint`.
+        source: See :func:`read_checkpoint`.
+        trust: See :func:`read_checkpoint`.
+        allow_partial: Write a backbone that lacks keys of its architecture, or has
+            keys that the architecture does not know.
+
+    Returns:
+        What went over.
+
+    Raises:
+        CheckpointError: If the source cannot be read, is incomplete, has
+            non-finite weights, or cannot be written.
+    """
+    ckpt = read_checkpoint(src, trust=trust, source=source)
+    report = MatchReport.of(ckpt)
+    report.missing, report.unexpected = compare_keys(ckpt.state_dict)
+    report.matched = [key for key in ckpt.state_dict if key not in report.unexpected]
+    if not report.complete and not allow_partial:
+        raise CheckpointError(report.explain(ckpt.arch))
+    check_finite(src, ckpt.state_dict)
+    report.partial = not report.complete
+    save_checkpoint(ckpt, dst, format)
+    written = read_checkpoint(dst).state_dict
+    for key, value in ckpt.state_dict.items():
+        if key not in written or not torch.equal(written[key], value):
+            raise CheckpointError(f'{dst}: {key} did not survive as {format!r}')
+    return report
+
+
+def _wrap(ckpt: Checkpoint, state: dict[str, Tensor], format: str) -> dict[str, Any]:
+    """What surrounds the weights in a file of each project."""
+    if format == 'mm':
+        meta = {**ckpt.meta, 'arch': ckpt.arch, 'converted_from': ckpt.format}
+        meta |= {'network': ckpt.source, 'source_sha256': ckpt.sha256}
+        meta |= {'style': ckpt.style, 'num_heads': ckpt.num_heads}
+        return {
+            'meta': meta,
+            'state_dict': {f'backbone.{key}': v for key, v in state.items()},
+        }
+    if format == 'detectron2':
+        return {
+            'model': {key: value.numpy() for key, value in state.items()},
+            '__author__': 'msbreg_mm',
+            # Lets detectron2 find the names below its own prefixes.
+            'matching_heuristics': True,
+        }
+    return dict(state)
+
+
+def _dump_pickle(content: dict[str, Any], path: Path) -> None:
+    with path.open('wb') as file:
+        pickle.dump(content, file, protocol=2)
+
+
+def _write_folder(
+    path: Path, ckpt: Checkpoint, state: dict[str, Tensor], card: str | None
+) -> None:
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise CheckpointError(
+            f'{path} exists already; a safetensors folder must be new or empty'
+        )
+    meta = {'format': 'pt', 'arch': ckpt.arch, 'network': ckpt.source}
+    meta |= {'converted_from': ckpt.format, 'source_sha256': ckpt.sha256}
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        save_file(state, str(folder / 'model.safetensors'), metadata=meta)
+        config = json.dumps(timm_config(ckpt), indent=2) + '\n'
+        (folder / 'config.json').write_text(config, encoding='utf-8')
+        (folder / 'README.md').write_text(card or model_card(ckpt), encoding='utf-8')
+
+    _write_file(path, fill)
+
+
+def _write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary neighbour, then put it in place at once."""
+    with _temporary(path) as temporary:
+        write(temporary)
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix='.writing-', dir=path.parent))
+    except OSError as error:
+        raise CheckpointError(f'{path} cannot be written: {error}') from None
+    try:
+        yield folder / path.name
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch.save reports a full disk as RuntimeError.
+        raise CheckpointError(
+            f'{path} could not be written ({error}); nothing was left behind'
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
