@@ -11,7 +11,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from msbreg_mm.checkpoints import CheckpointError, MatchReport, convert_checkpoint
+from msbreg_mm.checkpoints import (
+    FORMATS,
+    CheckpointError,
+    MatchReport,
+    convert_checkpoint,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -24,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--to',
         required=True,
-        choices=['mm', 'torchvision', 'timm', 'detectron2', 'safetensors'],
+        choices=FORMATS,
         help='format to write',
     )
     parser.add_argument(

@@ -2,6 +2,7 @@
 _base_ = ['mmpretrain::_base_/default_runtime.py', './common_runtime.py']
 
 default_hooks = dict(
+    channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
     logger=dict(interval=50),
     # msbreg_atomic: a kill while writing leaves no truncated file.
     checkpoint=dict(max_keep_ckpts=3, backend_args=dict(backend='msbreg_atomic')),

@@ -6,9 +6,14 @@ from msbreg_mm.checkpoints.loading import load_backbone
 from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
 from msbreg_mm.checkpoints.report import MatchReport
 from msbreg_mm.checkpoints.resume import verify_resumable
-from msbreg_mm.checkpoints.writing import convert_checkpoint, save_checkpoint
+from msbreg_mm.checkpoints.writing import (
+    FORMATS,
+    convert_checkpoint,
+    save_checkpoint,
+)
 
 __all__ = [
+    'FORMATS',
     'Checkpoint',
     'CheckpointError',
     'MatchReport',

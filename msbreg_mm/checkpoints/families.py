@@ -169,8 +169,10 @@ def family(keys: Iterable[str], backbone: Backbone) -> str:
         if all(any(re.match(p, key) for key in bare) for p in patterns):
             return name
     if backbone.layout.name == 'timm_vit':
-        new = r'(.*\.)?(register_tokens|mask_token|blocks\.(\d+\.)*ls1\.gamma)$'
-        return 'dinov2' if any(re.match(new, key) for key in bare) else 'timm'
+        # DINOv2 has both; deit3 has scales, MAE has a mask token.
+        scaled = any(key.endswith('.ls1.gamma') for key in bare)
+        tokens = ('mask_token', 'register_tokens')
+        return 'dinov2' if scaled and any(k.endswith(tokens) for k in bare) else 'timm'
     if strip(backbone.prefix) == 'backbone.':
         return 'mmpretrain'
     return _BY_LAYOUT[backbone.layout.name]

@@ -39,13 +39,18 @@ def weight_files(path: PathLike) -> list[Path]:
     Raises:
         CheckpointError: If nothing is there, or the folder holds no weights.
     """
+    if '://' in str(path):
+        raise CheckpointError(f'{path} is an address; fetch the file and give its path')
     path = Path(path)
     if path.is_file():
         return [path]
     if not path.exists():
         raise CheckpointError(f'{path}: no such file; check the path')
     if (path / _HF_INDEX).is_file():
-        names = set(_read_json(path / _HF_INDEX)['weight_map'].values())
+        index = _read_json(path / _HF_INDEX).get('weight_map')
+        if not isinstance(index, dict):
+            raise CheckpointError(f'{path / _HF_INDEX} has no weight_map')
+        names = set(index.values())
         # A shard's name must not lead out of the folder.
         files = [path / Path(name).name for name in sorted(names)]
         missing = [file.name for file in files if not file.is_file()]
@@ -222,6 +227,9 @@ def _explain(path: Path, error: Exception) -> CheckpointError:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise CheckpointError(f'{path} is not valid JSON: {error}') from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f'{path} holds a {type(content).__name__}, not an object')
+    return content

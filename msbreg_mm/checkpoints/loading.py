@@ -7,7 +7,7 @@ import torch
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from msbreg_mm.checkpoints.architectures import describe, is_bottleneck
+from msbreg_mm.checkpoints.architectures import describe
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import PathLike
 from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
@@ -49,6 +49,7 @@ def load_backbone(
     places = _places(model, backbone)
     own = _states(places)
     report, fitting = _match(ckpt, own, backbone)
+    report.mismatched += _different_settings(ckpt, [backbone, *_unique(places)])
     check_finite(path, fitting)
     if not fitting or not (report.complete or allow_partial):
         raise CheckpointError(report.explain(describe(own)))
@@ -120,7 +121,6 @@ def _match(
         for key in own
         if key not in ckpt.state_dict and not key.endswith('num_batches_tracked')
     ]
-    report.mismatched += _different_settings(ckpt, backbone)
     return report, fitting
 
 
@@ -154,16 +154,26 @@ def _can_resize(value: Tensor, own: Tensor, backbone: nn.Module) -> bool:
     return value.shape[2] == own.shape[2] and math.isqrt(grid) ** 2 == grid
 
 
-def _different_settings(ckpt: Checkpoint, backbone: nn.Module) -> list[str]:
+def _different_settings(ckpt: Checkpoint, modules: list[nn.Module]) -> list[str]:
     """Settings that give the same weights another function."""
     different = []
-    style = getattr(backbone, 'style', None)
-    known = ckpt.style if is_bottleneck(ckpt.state_dict) else None
-    if known and isinstance(style, str) and style != known:
-        different.append(f'style (place of the stride): {known} → {style}')
-    layers = getattr(backbone, 'layers', None)
+    for style in sorted({style for m in modules for style in _styles(m)}):
+        if ckpt.style and style != ckpt.style:
+            different.append(f'style (place of the stride): {ckpt.style} → {style}')
+    layers = getattr(modules[0], 'layers', None)
     if ckpt.num_heads and isinstance(layers, nn.ModuleList) and len(layers):
         heads = getattr(getattr(layers[0], 'attn', None), 'num_heads', None)
         if heads is not None and heads != ckpt.num_heads:
             different.append(f'attention heads: {ckpt.num_heads} → {heads}')
     return different
+
+
+def _styles(module: nn.Module) -> set[str]:
+    """Where bottleneck blocks have their stride; mmdet's ResLayer keeps no record."""
+    found = set()
+    for block in module.modules():
+        convs = [getattr(block, f'conv{index}', None) for index in (1, 2, 3)]
+        strides = [getattr(conv, 'stride', None) for conv in convs]
+        if None not in strides and strides[0] != strides[1]:
+            found.add('caffe' if strides[1] == (1, 1) else 'pytorch')
+    return found

@@ -85,7 +85,8 @@ def read_checkpoint(
             f'{(list(flat) or list(content))[:5]}); supported are the checkpoints '
             'listed in docs/checkpoints.md'
         )
-    backbone = _choose(path, flat, found, source)
+    candidates = _choose(path, flat, found, source)
+    backbone = candidates[0]
     state, ignored = _extract(flat, backbone)
     name = families.family(flat, backbone)
     config = content.get('config')
@@ -102,6 +103,9 @@ def read_checkpoint(
         ignored=ignored,
         meta=_meta(content),
     )
+    if len(candidates) > 1:
+        names = ', '.join(repr(other.prefix) for other in candidates)
+        ckpt.notes.append(f'of several networks ({names}) the first was taken')
     _add_settings(ckpt, content)
     return ckpt
 
@@ -111,22 +115,23 @@ def _choose(
     flat: Mapping[str, Tensor],
     found: list[Backbone],
     source: Source | None,
-) -> Backbone:
-    """The network that was asked for, else the one that the authors evaluate."""
+) -> list[Backbone]:
+    """Networks of the role asked for, else of that which the authors evaluate."""
     by_role = {
         'online': families.choose(found, target=False),
         'target': families.choose(found, target=True),
     }
     if source is not None:
         if not by_role[source]:
+            other = 'online' if source == 'target' else 'target'
             raise CheckpointError(
-                f'{path} has no {source} network, only '
-                f'{sorted(b.prefix for b in found)}; leave source (--source) out'
+                f'{path} has no {source} network, only the {other} one; ask for that '
+                'or leave source (--source) out'
             )
-        return by_role[source][0]
+        return by_role[source]
     prefer = families.family(flat, found[0]) in _TARGET_BY_DEFAULT
     first, second = ('target', 'online') if prefer else ('online', 'target')
-    return (by_role[first] or by_role[second])[0]
+    return by_role[first] or by_role[second]
 
 
 def _extract(
@@ -192,8 +197,10 @@ def _style(
         meta = content.get('meta')
         meta = meta if isinstance(meta, Mapping) else {}
         text = f"style='{meta.get('style')}'\n{meta.get('cfg')}"
-        match = re.search(r'style=[\'"](caffe|pytorch)[\'"]', text)
-        return match[1] if match else None
+        said = set(re.findall(r'style=[\'"](caffe|pytorch)[\'"]', text))
+        if not said and 'ResNet' in text:
+            return 'pytorch'  # the default of mmpretrain's and mmdet's ResNet
+        return said.pop() if len(said) == 1 else None
     return 'caffe' if config.get('downsample_in_bottleneck') else 'pytorch'
 
 

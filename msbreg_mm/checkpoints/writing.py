@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -38,7 +38,7 @@ _LAYOUTS = {
     ('safetensors', 'resnet'): 'resnet',
     ('safetensors', 'vit'): 'timm_vit',
 }
-FORMATS = tuple(dict.fromkeys(name for name, _ in _LAYOUTS))
+FORMATS: tuple[str, ...] = get_args(Format)
 
 
 def save_checkpoint(
@@ -130,7 +130,7 @@ def convert_checkpoint(
     save_checkpoint(ckpt, dst, format)
     written = read_checkpoint(dst).state_dict
     for key, value in ckpt.state_dict.items():
-        if key not in written or not torch.equal(written[key], value):
+        if key not in written or not torch.equal(written[key].to(value), value):
             raise CheckpointError(f'{dst}: {key} did not survive as {format!r}')
     return report
 
@@ -147,12 +147,17 @@ def _wrap(ckpt: Checkpoint, state: dict[str, Tensor], format: str) -> dict[str, 
         }
     if format == 'detectron2':
         return {
-            'model': {key: value.numpy() for key, value in state.items()},
+            'model': {key: _to_numpy(value) for key, value in state.items()},
             '__author__': 'msbreg_mm',
             # Lets detectron2 find the names below its own prefixes.
             'matching_heuristics': True,
         }
     return dict(state)
+
+
+def _to_numpy(value: Tensor) -> Any:
+    # numpy has no bfloat16
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
 
 
 def _dump_pickle(content: dict[str, Any], path: Path) -> None:

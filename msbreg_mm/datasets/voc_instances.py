@@ -1,6 +1,6 @@
 """Turn VOC's ``SegmentationObject`` and ``Annotations`` into COCO instances."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -83,35 +83,15 @@ def voc_instances(
     names = tuple(classes or read_voc_classes(root) or VOC_CLASSES)
     images: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
-    skipped = 0
+    num_objects = 0
     stems = read_voc_list(_list_file(root, split))
     for stem in track(stems, f'instances: {split}', disable=not progress):
         annotation, indices, image = _read(root, stem)
-        image['id'] = len(images) + 1
-        images.append(image)
-        for position, item in enumerate(annotation.objects, start=1):
-            mask = indices == position
-            if not mask.any():
-                skipped += 1
-                continue
-            record = _instance(mask, boxes, item.xywh)
-            if item.name not in names:
-                raise ValueError(
-                    f'{stem}.xml has the class {item.name!r}, which is not among '
-                    f'{", ".join(names)}; give classes (--classes) or a classes.txt'
-                )
-            if not _overlap(record['mask_box'], item.xywh):
-                raise ValueError(
-                    f'{stem}: pixels {position} of SegmentationObject lie outside the '
-                    f'box of object {position} ({item.name}) of the XML; both must '
-                    'list the objects in the same order'
-                )
-            del record['mask_box']
-            record['id'] = len(instances) + 1
-            record['image_id'] = image['id']
-            record['category_id'] = names.index(item.name) + 1
-            record['iscrowd'] = int(item.difficult)
-            instances.append(record)
+        images.append({'id': len(images) + 1, **image})
+        num_objects += len(annotation.objects)
+        for record in _instances(stem, annotation, indices, names, boxes):
+            ids = {'id': len(instances) + 1, 'image_id': len(images)}
+            instances.append({**ids, **record})
     content = {
         'info': {'description': f'instances of VOC split {split}'},
         'licenses': [],
@@ -123,7 +103,12 @@ def voc_instances(
         ],
     }
     write_json(Path(output), content)
-    return VOCInstancesSummary(Path(output), len(images), len(instances), skipped)
+    return VOCInstancesSummary(
+        output=Path(output),
+        num_images=len(images),
+        num_instances=len(instances),
+        num_without_pixels=num_objects - len(instances),
+    )
 
 
 def _list_file(root: Path, split: str) -> Path:
@@ -137,9 +122,10 @@ def _read(root: Path, stem: str) -> tuple[VOCAnnotation, np.ndarray, dict[str, A
     annotation = read_voc_annotation(root / 'Annotations' / f'{stem}.xml')
     path = root / 'SegmentationObject' / f'{stem}.png'
     with Image.open(path) as opened:
-        if opened.mode not in ('P', 'L', 'I', 'I;16'):
+        if opened.mode not in ('P', 'L'):
             raise ValueError(
-                f'{path} must hold one index per pixel, got mode {opened.mode}'
+                f'{path} must hold one 8-bit index per pixel (PNG mode P or L), got '
+                f'mode {opened.mode}'
             )
         indices = np.array(opened)
     height, width = indices.shape
@@ -148,7 +134,6 @@ def _read(root: Path, stem: str) -> tuple[VOCAnnotation, np.ndarray, dict[str, A
             f'{path} is {width} x {height}, its XML says '
             f'{annotation.width} x {annotation.height}'
         )
-    # Only an 8-bit index image reserves 255: more than 254 objects need 16 bits.
     top = int(indices[indices != VOID].max(initial=0))
     if top > len(annotation.objects):
         raise ValueError(
@@ -162,20 +147,41 @@ def _read(root: Path, stem: str) -> tuple[VOCAnnotation, np.ndarray, dict[str, A
     return annotation, indices, record
 
 
-def _instance(
-    mask: np.ndarray, boxes: Literal['xml', 'mask'], xml_box: list[float]
-) -> dict[str, Any]:
-    code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
-    mask_box = [float(value) for value in rle.toBbox(code)]
-    return {
-        'bbox': xml_box if boxes == 'xml' else mask_box,
-        'mask_box': mask_box,
-        'area': int(rle.area(code)),
-        'segmentation': {
-            'size': [int(side) for side in code['size']],
-            'counts': code['counts'].decode('ascii'),
-        },
-    }
+def _instances(
+    stem: str,
+    annotation: VOCAnnotation,
+    indices: np.ndarray,
+    names: tuple[str, ...],
+    boxes: Literal['xml', 'mask'],
+) -> Iterator[dict[str, Any]]:
+    """Yield the COCO annotations, without ids, of the objects that have pixels."""
+    for position, item in enumerate(annotation.objects, start=1):
+        if item.name not in names:
+            raise ValueError(
+                f'{stem}.xml has the class {item.name!r}, which is not among '
+                f'{", ".join(names)}; give classes (--classes) or a classes.txt'
+            )
+        mask = indices == position
+        if not mask.any():
+            continue
+        code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
+        mask_box = [float(value) for value in rle.toBbox(code)]
+        if not _overlap(mask_box, item.xywh):
+            raise ValueError(
+                f'{stem}: the pixels {position} of SegmentationObject lie outside the '
+                f'box of object {position} ({item.name}) of the XML; both must '
+                'list the objects in the same order'
+            )
+        yield {
+            'category_id': names.index(item.name) + 1,
+            'bbox': item.xywh if boxes == 'xml' else mask_box,
+            'area': int(rle.area(code)),
+            'iscrowd': int(item.difficult),
+            'segmentation': {
+                'size': [int(side) for side in code['size']],
+                'counts': code['counts'].decode('ascii'),
+            },
+        }
 
 
 def _overlap(first: list[float], second: list[float]) -> bool:

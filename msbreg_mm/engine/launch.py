@@ -1,7 +1,8 @@
 """From a config file and command-line flags to a runner."""
 
+import logging
 import os
-import warnings
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,9 +73,12 @@ def build_runner(options: LaunchOptions) -> Runner:
         from msbreg_mm.checkpoints import verify_resumable
 
         verify_resumable(cfg.load_from)
-    _quiet_upstream()
-    runner_type = cfg.get('runner_type')
-    return RUNNERS.build(cfg) if runner_type else Runner.from_cfg(cfg)
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        # mmengine would call torch.cuda.set_device.
+        torch.distributed.init_process_group('gloo')
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.logger.addFilter(_UpstreamNoise())
+    return runner
 
 
 def run_test(options: LaunchOptions, weights: str) -> dict[str, float]:
@@ -191,20 +195,25 @@ def _replace_prefix(node: Any, old: str, new: str) -> None:
 
 def _adapt_to_cpu(cfg: Config) -> None:
     """Drop what only a GPU can do; a process's own BatchNorm replaces SyncBN."""
-    if cfg.get('sync_bn') and cfg.launcher != 'none':
-        print_log(
-            'No CUDA device: each process normalises its own batch (sync_bn is off).',
-            'current',
-        )
+    if cfg.launcher != 'none':
+        if cfg.get('sync_bn'):
+            print_log(
+                'No CUDA device: each process normalises its own batch (sync_bn is '
+                'off).',
+                'current',
+            )
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            'device_ids': None,
+            'broadcast_buffers': False,
+            'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        }
     cfg.sync_bn = None
     wrapper = cfg.get('optim_wrapper') or {}
     if wrapper.get('type') == 'AmpOptimWrapper':
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             wrapper.pop(key, None)
         wrapper['type'] = 'msbreg_mm.CPUAmpOptimWrapper'
-    backend = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('backend')
-    if backend == 'nccl':
-        cfg.env_cfg.dist_cfg.backend = 'gloo'
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(name)
         if isinstance(loader, ConfigDict):
@@ -225,12 +234,16 @@ def _check_data_roots(cfg: Config) -> None:
             )
 
 
-def _quiet_upstream() -> None:
-    """Silence upstream warnings that users can do nothing about."""
-    for message in (
-        r'.*pkgutil\.find_loader.*',
-        r'.*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*',
-        r'.*torch\.cuda\.amp\.GradScaler.*',
-        r'.*CUDA is not available or.*',
-    ):
-        warnings.filterwarnings('ignore', message=message)
+class _UpstreamNoise(logging.Filter):
+    """Drops log lines of upstream packages that users can do nothing about."""
+
+    patterns = re.compile(
+        # every frozen parameter, i.e. the whole target network
+        r'is skipped since its requires_grad=False'
+        # mmengine's own use of what it deprecates
+        r'|"FileClient" will be deprecated'
+        r'|"HardDiskBackend" is the alias'
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not self.patterns.search(record.getMessage())

@@ -4,7 +4,8 @@ Boxes are ``(x1, y1, x2, y2)``; a side is ``x2 - x1 + offset``. Unlike in mmcv,
 the overlap of two boxes without area is 0 instead of NaN.
 """
 
-from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,22 +16,35 @@ from msbreg_mm.ops.precision import widen
 
 
 def _overlap(
-    boxes1: Tensor, boxes2: Tensor, offset: int, over_first: bool = False
-) -> Tensor:
+    xp: ModuleType, boxes1: Any, boxes2: Any, offset: int, over_first: bool = False
+) -> Any:
     """Return intersection over union, or over the area of the first box.
 
+    Args:
+        xp: The library of the arrays, ``torch`` or ``numpy``: one formula, for
+            NumPy is 4 times faster at the many small steps of soft-NMS.
+        boxes1: Boxes.
+        boxes2: Boxes.
+        offset: 0 or 1, see the module.
+        over_first: Divide by the area of ``boxes1``.
+
     Shape:
-        - boxes1, boxes2: ``(..., 4)``, broadcast against each other.
+        - boxes1, boxes2: ``(4, ...)``, broadcast against each other.
         - output: ``(...)``.
     """
-    top_left = torch.maximum(boxes1[..., :2], boxes2[..., :2])
-    bottom_right = torch.minimum(boxes1[..., 2:], boxes2[..., 2:])
-    intersection = (bottom_right - top_left + offset).clamp(min=0).prod(-1)
-    area = (boxes1[..., 2:] - boxes1[..., :2] + offset).prod(-1)
+    left, top = xp.maximum(boxes1[:2], boxes2[:2])
+    right, bottom = xp.minimum(boxes1[2:], boxes2[2:])
+    width, height = (right - left + offset).clip(0), (bottom - top + offset).clip(0)
+    intersection = width * height
+    area = _area(boxes1, offset)
     if not over_first:
-        area2 = (boxes2[..., 2:] - boxes2[..., :2] + offset).prod(-1)
-        area = area + area2 - intersection
-    return intersection / area.clamp(min=torch.finfo(area.dtype).tiny)
+        area = area + _area(boxes2, offset) - intersection
+    return intersection / area.clip(xp.finfo(area.dtype).tiny)
+
+
+def _area(boxes: Any, offset: int) -> Any:
+    left, top, right, bottom = boxes
+    return (right - left + offset) * (bottom - top + offset)
 
 
 def bbox_overlaps(
@@ -56,10 +70,10 @@ def bbox_overlaps(
         - bboxes1: ``(M, 4)``; bboxes2: ``(N, 4)``, M = N if aligned.
         - ious: ``(M,)`` if aligned, else ``(M, N)``.
     """
-    boxes1, boxes2 = widen(bboxes1, bboxes2)
+    boxes1, boxes2 = (boxes.T for boxes in widen(bboxes1, bboxes2))
     if not aligned:
-        boxes1 = boxes1[:, None]
-    ious.copy_(_overlap(boxes1, boxes2, offset, over_first=mode == 1))
+        boxes1, boxes2 = boxes1[:, :, None], boxes2[:, None]
+    ious.copy_(_overlap(torch, boxes1, boxes2, offset, over_first=mode == 1))
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
@@ -116,26 +130,24 @@ def softnms(
         - boxes: ``(N, 4)``; scores: ``(N,)``; dets: ``(N, 5)``.
         - output: ``(K,)``, int64.
     """
-    boxes, scores = widen(boxes, scores.clone())
-    decay: Callable[[Tensor], Tensor]
-    if method == 2:
-        decay = lambda overlap: (-overlap.square() / sigma).exp()  # noqa: E731
-    else:
-        decay = lambda overlap: torch.where(  # noqa: E731
-            overlap >= iou_threshold, (1 - overlap) * method, 1
-        )
-    left = torch.arange(len(boxes))
+    coordinates, decayed = (x.detach().numpy() for x in widen(boxes.T, scores.clone()))
+    left = np.arange(len(decayed))
     kept = []
     while len(left):
-        first = int(scores[left].argmax())
-        best = left[first]
-        kept.append(int(best))
-        left = torch.cat([left[:first], left[first + 1 :]])
-        decayed = scores[left] * decay(_overlap(boxes[best], boxes[left], offset))
-        scores[left] = decayed
-        left = left[decayed >= min_score]
+        first = decayed[left].argmax()
+        kept.append(best := int(left[first]))
+        left = np.delete(left, first)
+        overlap = _overlap(np, coordinates[:, [best]], coordinates[:, left], offset)
+        if method == 2:
+            decayed[left] *= np.exp(-(overlap**2) / sigma)
+        else:
+            # The factor of method 0 is 0.
+            far = overlap < iou_threshold
+            decayed[left] *= np.where(far, 1, (1 - overlap) * method)
+        left = left[decayed[left] >= min_score]
     inds = torch.tensor(kept, dtype=torch.long)
-    dets[: len(inds)] = torch.cat([boxes[inds], scores[inds, None]], 1).to(dets.dtype)
+    dets[: len(inds), :4] = boxes[inds].to(dets.dtype)
+    dets[: len(inds), 4] = torch.from_numpy(decayed)[inds].to(dets.dtype)
     return inds
 
 
@@ -152,12 +164,13 @@ def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
     Returns:
         Per kept box its index, followed by those it suppresses, best score first.
     """
-    (dets,) = widen(dets)
-    left = dets[:, 4].argsort(descending=True, stable=True)
+    coordinates = widen(dets[:, :4].T)[0].numpy()
+    left = dets[:, 4].argsort(descending=True, stable=True).numpy()
     groups = []
     while len(left):
-        best, left = left[0], left[1:]
-        matched = _overlap(dets[best, :4], dets[left, :4], 0) >= iou_threshold
-        groups.append([int(best), *left[matched].tolist()])
+        best, left = left[:1], left[1:]
+        overlap = _overlap(np, coordinates[:, best], coordinates[:, left], 0)
+        matched = overlap >= iou_threshold
+        groups.append([int(best[0]), *left[matched].tolist()])
         left = left[~matched]
     return groups

@@ -11,7 +11,9 @@ from torch import Tensor
 from msbreg_mm.ops.precision import widen
 
 
-def _attend(value: Tensor, shapes: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
+def _attend(
+    value: Tensor, shapes: Tensor, locations: Tensor, weights: Tensor
+) -> Tensor:
     # Imported late because mmcv.ops imports this package while it is imported.
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 

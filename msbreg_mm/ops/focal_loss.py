@@ -21,10 +21,10 @@ def _check_labels(target: Tensor, num_classes: int) -> None:
         )
 
 
-def _label_weight(weight: Tensor, target: Tensor) -> Tensor | float:
+def _label_weight(weight: Tensor, target: Tensor) -> Tensor:
     """Return the weight of each label, 1 for background and without weights."""
     if not weight.numel():
-        return 1.0
+        return weight.new_ones(len(target))
     inside = (target >= 0) & (target < len(weight))
     chosen = weight[target.clamp(0, len(weight) - 1)]
     return torch.where(inside, chosen, 1)
@@ -36,13 +36,11 @@ def _sigmoid_terms(
     """Return the logit of what is true, its sign and its factor, each (N, C)."""
     _check_labels(target, input.shape[1])
     logit, weight = widen(input, weight)
-    positive = target[:, None] == torch.arange(input.shape[1], device=input.device)
-    sign = positive.to(logit.dtype) * 2 - 1
-    factor = torch.where(positive, alpha, 1 - alpha).to(logit.dtype)
-    label_weight = _label_weight(weight, target)
-    if isinstance(label_weight, Tensor):
-        factor = factor * label_weight[:, None]
-    return logit * sign, sign, factor
+    classes = torch.arange(input.shape[1], device=input.device)
+    positive = (target[:, None] == classes).to(logit.dtype)
+    sign = 2 * positive - 1
+    factor = (1 - alpha) + (2 * alpha - 1) * positive
+    return logit * sign, sign, factor * _label_weight(weight, target)[:, None]
 
 
 def sigmoid_focal_loss_forward(
@@ -144,7 +142,7 @@ def softmax_focal_loss_backward(
     tiny = torch.finfo(p.dtype).tiny
     wrong = (1 - p).clamp(min=tiny)
     slope = gamma * wrong.pow(gamma - 1) * p * p.clamp(min=tiny).log()
-    factor = alpha * (target >= 0) * _label_weight(weight, target)
+    factor = _label_weight(weight, target) * (target >= 0) * alpha
     by_logit = (slope - wrong.pow(gamma)) * factor[:, None]
     onehot = torch.zeros_like(softmax).scatter_(1, label, 1)
     grad_input.copy_(by_logit * (onehot - softmax))

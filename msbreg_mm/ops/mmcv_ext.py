@@ -76,11 +76,10 @@ def __getattr__(name: str) -> Callable[..., Any]:
             hint = " For norm layers, use type='SyncBN', which is PyTorch's own."
         raise NotImplementedError(
             f'mmcv was installed without its compiled ops, and msbreg_mm has no '
-            f'implementation of {name!r} on torchvision (it has: '
-            f'{", ".join(__all__)}).{hint} Install an mmcv with compiled ops, which '
-            'is then used instead: build onedl-mmcv from source with MMCV_WITH_OPS=1 '
-            '(and FORCE_CUDA=1 for the GPU) against a PyTorch that it supports, see '
-            'https://onedl-mmcv.readthedocs.io'
+            f'implementation of {name!r} on torchvision.{hint} Install an mmcv with '
+            'compiled ops, which is then used instead: build onedl-mmcv from source '
+            'with MMCV_WITH_OPS=1 (and FORCE_CUDA=1 for the GPU) against a PyTorch '
+            'that it supports, see https://onedl-mmcv.readthedocs.io'
         )
 
     missing.__name__ = name

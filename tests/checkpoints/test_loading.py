@@ -205,9 +205,10 @@ def test_c4_puts_the_last_stage_into_the_box_head(backbones, file18, state18):
 
 def test_c4_of_mmdet(resnet_state, tmp_path):
     """mmdet's own ResNet and ResLayer, the latter with its fixed width."""
-    roi_heads = pytest.importorskip('mmdet.models.roi_heads.shared_heads')
-    shared = roi_heads.ResLayer(18)
     from mmdet.models.backbones import ResNet
+    from mmdet.models.roi_heads.shared_heads import ResLayer
+
+    shared = ResLayer(18)
 
     steps = {'strides': (1, 2, 2), 'dilations': (1, 1, 1)}
     model = Model(ResNet(18, num_stages=3, out_indices=(2,), **steps), shared)
@@ -280,6 +281,10 @@ def test_stride_style(backbones, resnet_state, tmp_path):
     caffe = narrow(backbones, 50, style='caffe')
     with pytest.raises(CheckpointError, match=r'style \(.*\): pytorch → caffe'):
         load_backbone(caffe, tmp_path / 'x')
+    # a C4 head that was left in the other style
+    model = Model(narrow(backbones, 50, num_stages=3), SharedHead(caffe.layer4, 256))
+    with pytest.raises(CheckpointError, match=r'style \(.*\): pytorch → caffe'):
+        load_backbone(model, tmp_path / 'x')
     # basic blocks have one place for the stride only
     torch.save(resnet_state(18), tmp_path / 'x')
     assert load_backbone(narrow(backbones, style='caffe'), tmp_path / 'x').complete

@@ -219,6 +219,16 @@ def test_both_networks(name, source, states, tmp_path):
     assert_same(ckpt.state_dict, no_fc(states[source == 'target']))
 
 
+def test_a_choice_between_networks_is_noted(states, tmp_path):
+    torch.save(RESNETS['mmpretrain '](*states), tmp_path / 'x')
+    notes = read_checkpoint(tmp_path / 'x').notes
+    assert any(
+        "('state_dict.backbone.', 'state_dict.encoder_q.0.')" in n for n in notes
+    )
+    torch.save(RESNETS['moco_v1'](*states), tmp_path / 'x')
+    assert read_checkpoint(tmp_path / 'x').notes == []
+
+
 def test_missing_network_is_an_error(states, tmp_path):
     torch.save(RESNETS['swav'](*states), tmp_path / 'x.pth')
     with pytest.raises(CheckpointError, match=r'x\.pth has no target network'):
@@ -340,6 +350,13 @@ def test_huggingface_resnet_folder(sharded, states, tmp_path):
             read_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize('text', ['{}', '[]', '{'])
+def test_broken_index(text, tmp_path):
+    (tmp_path / 'model.safetensors.index.json').write_text(text)
+    with pytest.raises(CheckpointError, match=r'index\.json'):
+        read_checkpoint(tmp_path)
+
+
 def test_timm_folder(states, tmp_path):
     save_file(states[0], tmp_path / 'model.safetensors')
     (tmp_path / 'config.json').write_text(json.dumps({'architecture': 'resnet50'}))
@@ -415,6 +432,13 @@ def test_dinov2(chunks, teacher, vit_state, tmp_path):
     assert any(key.endswith('mask_token') for key in ckpt.ignored)
 
 
+def test_scales_or_mask_alone_are_not_dinov2(vit_state, tmp_path):
+    torch.save(vit_state(scale=True), tmp_path / 'deit3')
+    torch.save({'model': vit_state() | rest('mask_token')}, tmp_path / 'mae')
+    assert read_checkpoint(tmp_path / 'deit3').format == 'timm'
+    assert read_checkpoint(tmp_path / 'mae').format == 'timm'
+
+
 def test_dinov2_registers_are_kept(vit_state, tmp_path):
     registers = {'register_tokens': torch.zeros(1, 4, 48)}
     torch.save(vit_state(scale=True) | registers, tmp_path / 'x')
@@ -468,7 +492,12 @@ def test_huggingface_vit_folder(kind, vit_state, tmp_path):
 
 def test_stride_style_of_mm_files(states, tmp_path):
     state = prefixed('backbone.', no_fc(states[0]))
-    for cfg, style in [("x=dict(style='caffe')", 'caffe'), ('', None)]:
+    for cfg, style in [
+        ("backbone=dict(style='caffe')", 'caffe'),
+        ("backbone=dict(type='ResNet', depth=50)", 'pytorch'),
+        ("a=dict(style='caffe')\nb=dict(style='pytorch')", None),
+        ('', None),
+    ]:
         torch.save({'meta': {'cfg': cfg}, 'state_dict': state}, tmp_path / 'x')
         assert read_checkpoint(tmp_path / 'x').style == style
 
@@ -488,6 +517,8 @@ def test_unknown_content(content, message, tmp_path):
 
 
 def test_missing_file_and_empty_folder(tmp_path):
+    with pytest.raises(CheckpointError, match='is an address; fetch the file'):
+        read_checkpoint('https://example.org/x.pth')
     with pytest.raises(CheckpointError, match=r'gone\.pth: no such file'):
         read_checkpoint(Path(tmp_path) / 'gone.pth')
     with pytest.raises(CheckpointError, match=r'a folder without model\.safetensors'):

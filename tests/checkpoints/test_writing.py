@@ -161,6 +161,13 @@ def test_torchvision_model_loads_what_we_write(resnet_state, tmp_path):
         torch.testing.assert_close(theirs(x), ours, rtol=1e-5, atol=1e-5)
 
 
+def test_bfloat16_goes_everywhere(resnet_state, tmp_path):
+    half = {k: v.bfloat16() for k, v in resnet_state(18, fc=False).items()}
+    torch.save(half, tmp_path / 'x')
+    for form in FORMATS:
+        assert convert_checkpoint(tmp_path / 'x', tmp_path / form, form).complete
+
+
 def test_model_card(resnet_file, tmp_path):
     ckpt = read_checkpoint(resnet_file)
     save_checkpoint(ckpt, tmp_path / 'out', 'safetensors')

@@ -50,13 +50,12 @@ def test_config_is_adapted_to_a_cpu():
     assert cfg.optim_wrapper.type == 'msbreg_mm.CPUAmpOptimWrapper'
     assert 'loss_scale' not in cfg.optim_wrapper
     assert cfg.sync_bn is None
-    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
     assert cfg.train_dataloader.pin_memory is False
 
 
 def test_auto_scale_lr():
     assert resolve(auto_scale_lr=True).auto_scale_lr.enable is True
-    with pytest.raises(ValueError, match='needs auto_scale_lr.base_batch_size'):
+    with pytest.raises(ValueError, match=r'needs auto_scale_lr\.base_batch_size'):
         resolve(auto_scale_lr=True, cfg_options={'auto_scale_lr': {'_delete_': True}})
 
 
@@ -72,9 +71,9 @@ def test_resume_auto_finds_the_latest(tmp_path):
 
 
 def test_bad_input(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no config file nowhere.py'):
+    with pytest.raises(FileNotFoundError, match=r'no config file nowhere\.py'):
         resolve('nowhere.py')
-    with pytest.raises(FileNotFoundError, match='no checkpoint nowhere.pth'):
+    with pytest.raises(FileNotFoundError, match=r'no checkpoint nowhere\.pth'):
         resolve(checkpoint='nowhere.pth')
     options = LaunchOptions(
         config=HEADLINE,

@@ -87,7 +87,7 @@ def embed(runner: Runner, images: np.ndarray) -> tuple[torch.Tensor, torch.Tenso
     features, embeddings = [], []
     for chunk in np.array_split(images, max(1, len(images) // 256)):
         batch = torch.from_numpy(chunk.transpose(0, 3, 1, 2).copy())
-        inputs = model.data_preprocessor({'inputs': batch})['inputs']
+        inputs = model.data_preprocessor({'inputs': batch, 'data_samples': None})['inputs']
         maps = model.backbone(inputs)
         features.append(maps[-1].mean(dim=(2, 3)))
         embeddings.append(model.neck(maps)[0])

@@ -7,5 +7,5 @@ _base_ = [
 
 # mmpretrain registers ResLayerExtraNorm with mmdet.
 custom_imports = dict(
-    imports=['msbreg_mm', 'mmpretrain.models'], allow_failed_imports=False
+    imports=['msbreg_mm.engine', 'mmpretrain.models'], allow_failed_imports=False
 )

@@ -1,6 +1,5 @@
 """Generate the embedded detection and instance-segmentation set."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from typing import Any
 import cv2
 from rich.progress import track
 
+from .manifest import MANIFEST, digest_files, find_equal, list_files
 from .outlines import CLASSES
 from .scene import Scene, SceneStyle, draw_scene
 from .writing import LAYOUT, coco_objects, write_coco, write_jpeg, write_voc
@@ -19,7 +19,6 @@ from .writing import LAYOUT, coco_objects, write_coco, write_jpeg, write_voc
 _VERSION = 1
 """Raise it whenever equal parameters would draw other pictures."""
 
-_MANIFEST = 'manifest.json'
 _SEEDS = {'unlabelled': 0, 'train': 1, 'val': 2}
 
 
@@ -94,8 +93,8 @@ def generate_shapes(
         'style': asdict(style or SceneStyle()),
     }
     _check_ranges(parameters)
-    if (found := _existing(root, parameters, force)) is not None:
-        return found
+    if (found := find_equal(root, parameters, force)) is not None:
+        return _summary(root, found, reused=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     partial = root.with_name(f'.{root.name}.partial-{os.getpid()}')
     shutil.rmtree(partial, ignore_errors=True)
@@ -120,35 +119,6 @@ def _check_ranges(parameters: dict[str, Any]) -> None:
             raise ValueError(f'{name} must be at least {least}, got {parameters[name]}')
 
 
-def _existing(
-    root: Path, parameters: dict[str, Any], force: bool
-) -> ShapesSummary | None:
-    """Return the summary of an equal set at ``root``, ``None`` if one is to be made."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return None
-    try:
-        manifest = json.loads((root / _MANIFEST).read_text())
-        stored = manifest['parameters']
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileExistsError(
-            f'{root} exists and is no generated set of shapes (no readable '
-            f'{_MANIFEST}); choose another folder or remove it yourself'
-        ) from error
-    if force:
-        return None
-    differing = [
-        f'{name}: {stored.get(name)} there, {value} asked'
-        for name, value in parameters.items()
-        if stored.get(name) != value
-    ]
-    if differing:
-        raise FileExistsError(
-            f'{root} holds shapes of other parameters ({"; ".join(differing)}); '
-            'use force (--force) to replace it or choose another folder'
-        )
-    return _summary(root, manifest, reused=True)
-
-
 def _summary(root: Path, manifest: dict[str, Any], reused: bool) -> ShapesSummary:
     return ShapesSummary(
         root=root,
@@ -164,7 +134,12 @@ def _publish(partial: Path, root: Path) -> None:
     old = partial.with_name(partial.name + '-old')
     if root.exists():
         root.rename(old)
-    partial.rename(root)
+    try:
+        partial.rename(root)
+    except OSError:
+        if old.exists():
+            old.rename(root)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -203,14 +178,17 @@ def _fill(folder: Path, parameters: dict[str, Any], progress: bool) -> dict[str,
             next_annotation = write_coco(path, pictures, next_annotation)
             _write_lists(folder, split, total)
             instances[split] = _count(pictures)
+    (folder / 'classes.txt').write_text(''.join(f'{name}\n' for name in CLASSES))
+    files = list_files(folder)
     manifest = {
         'parameters': parameters,
         'num_images': {split: parameters[f'num_{split}'] for split in _SEEDS},
         'num_instances': instances,
         'opencv': cv2.__version__,
-        'digest': _digest(folder),
+        'digest': digest_files(folder, files),
+        'files': files,
     }
-    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + '\n')
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + '\n')
     return manifest
 
 
@@ -242,12 +220,3 @@ def _count(pictures: list[dict[str, Any]]) -> dict[str, int]:
         for record in picture['objects']:
             counts[CLASSES[record['category_id'] - 1]] += 1
     return counts
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob('*')):
-        if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

@@ -86,7 +86,7 @@ def photo_crop(split: str, size: int, rng: np.random.Generator) -> np.ndarray:
     crop = cv2.resize(
         crop, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     )
-    crop = np.rot90(crop, rng.integers(4))
+    crop = np.rot90(crop, int(rng.integers(4)))
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     return recolour(np.ascontiguousarray(crop), rng)

@@ -22,7 +22,7 @@ class SceneStyle:
         max_objects: Most objects that are tried to be placed.
         min_diameter: Smallest diameter as a fraction of the picture's side.
         max_diameter: Largest diameter as a fraction of the picture's side.
-        min_visible: Least part of an object that may stay visible, in (0, 1].
+        min_visible: Least part of an object that may stay visible, in [0.05, 0.9].
         same_class: Probability that a further object repeats the first one's class:
             a picture then has a subject, which self-supervised learning can find.
         noise: Standard deviation of the pixel noise, of 255.
@@ -35,6 +35,29 @@ class SceneStyle:
     min_visible: float = 0.5
     same_class: float = 0.4
     noise: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 1 <= self.min_objects <= self.max_objects:
+            raise ValueError(
+                'style: 1 <= min_objects <= max_objects is needed, got '
+                f'{self.min_objects} and {self.max_objects}'
+            )
+        if not 0 < self.min_diameter <= self.max_diameter <= 1:
+            raise ValueError(
+                'style: 0 < min_diameter <= max_diameter <= 1 is needed, got '
+                f'{self.min_diameter} and {self.max_diameter}'
+            )
+        for name, low, high in (
+            ('min_visible', 0.05, 0.9),
+            ('same_class', 0, 1),
+            ('noise', 0, 255),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(
+                    f'style: {name} must be in [{low}, {high}], got {value}'
+                )
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def write_voc(root: Path, stem: str, scene: Scene, objects: list[dict]) -> None:
 
 
 def _write_indices(path: Path, indices: np.ndarray) -> None:
-    image = Image.fromarray(indices, mode='P')
+    image = Image.fromarray(indices)
     image.putpalette(voc_palette())
     image.save(path)
 

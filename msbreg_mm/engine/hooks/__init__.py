@@ -1,5 +1,6 @@
 """Hooks: everything that happens or changes over the time of a training run."""
 
+from msbreg_mm.engine.hooks.channels_last_hook import ChannelsLastHook
 from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
@@ -8,6 +9,7 @@ from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHo
 from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
 
 __all__ = [
+    'ChannelsLastHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
     'PretrainedBackboneHook',

@@ -1,0 +1,65 @@
+# The generated shapes (tools/prepare_data.py shapes): 100 labelled images to train on.
+dataset_type = 'CocoDataset'
+data_root = 'data/shapes/'
+classes = ('disc', 'square', 'triangle', 'star', 'ring', 'cross', 'crescent')
+
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/train.json',
+        data_prefix=dict(img='JPEGImages/'),
+        metainfo=dict(classes=classes),
+        filter_cfg=dict(filter_empty_gt=True),
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+            dict(type='Resize', scale=(128, 128), keep_ratio=True),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='PackDetInputs'),
+        ],
+    ),
+)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/val.json',
+        data_prefix=dict(img='JPEGImages/'),
+        metainfo=dict(classes=classes),
+        test_mode=True,
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+            dict(type='Resize', scale=(128, 128), keep_ratio=True),
+            dict(
+                type='PackDetInputs',
+                meta_keys=(
+                    'img_id',
+                    'img_path',
+                    'ori_shape',
+                    'img_shape',
+                    'scale_factor',
+                ),
+            ),
+        ],
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(
+    type='FasterCocoMetric',
+    ann_file=data_root + 'annotations/val.json',
+    metric=['bbox', 'segm'],
+    format_only=False,
+)
+test_evaluator = val_evaluator

@@ -1,0 +1,84 @@
+"""Recognise the layout of a data set and check it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from .coco import check_coco, find_coco_files
+from .folders import check_folder, check_imagenet
+from .result import CheckResult
+from .voc import check_voc, find_voc_lists
+
+Layout = Literal['auto', 'coco', 'voc', 'imagenet', 'folder']
+LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'imagenet', 'folder')
+
+
+def check_dataset(
+    root: str | Path,
+    layout: Layout = 'auto',
+    *,
+    annotations: Sequence[str | Path] = (),
+    images: str | Path | None = None,
+    decode: bool = True,
+    max_examples: int = 3,
+    progress: bool = True,
+) -> CheckResult:
+    """Check a data set in COCO, VOC, ImageNet or plain folder layout.
+
+    Args:
+        root: Folder of the data set.
+        layout: ``'auto'`` checks it as COCO and as VOC where both are there, else as
+            ImageNet (``train`` with class folders or a list of labels), else as a
+            plain folder.
+        annotations: COCO files, relative to ``root``; defaults to those in
+            ``annotations*/`` (only ``instances_*.json`` where there are such).
+        images: Folder of the COCO images, relative to ``root``; searched by default.
+        decode: Whether to decode every image, which alone finds truncated files.
+        max_examples: How many examples each finding keeps.
+        progress: Whether to show progress bars.
+
+    Returns:
+        Counts and findings; see :attr:`CheckResult.ok`.
+
+    Raises:
+        NotADirectoryError: If ``root`` is no folder.
+        FileNotFoundError: If the asked layout's files are not there.
+        ValueError: If ``layout`` is unknown.
+    """
+    root = Path(root)
+    if layout not in LAYOUTS:
+        raise ValueError(f'layout must be one of {", ".join(LAYOUTS)}, got {layout!r}')
+    if not root.is_dir():
+        raise NotADirectoryError(f'no folder {root}')
+    files = [root / name for name in annotations] or find_coco_files(root)
+    layouts = _recognise(root, files) if layout == 'auto' else [layout]
+    result = CheckResult(str(root), max_examples, list(layouts))
+    if 'coco' in layouts:
+        if not files:
+            raise FileNotFoundError(
+                f'no annotations*/*.json in {root}; name the files (--annotations)'
+            )
+        folder = None if images is None else root / images
+        check_coco(result, root, files, folder, decode, progress)
+    if 'voc' in layouts:
+        if not find_voc_lists(root):
+            raise FileNotFoundError(f'no lists ImageSets/Main/*.txt in {root}')
+        check_voc(result, root, decode, progress)
+    if 'imagenet' in layouts:
+        if not (root / 'train').is_dir():
+            raise FileNotFoundError(f'no folder train in {root}')
+        check_imagenet(result, root, decode, progress)
+    if 'folder' in layouts:
+        check_folder(result, root, decode, progress)
+    return result
+
+
+def _recognise(root: Path, files: Sequence[Path]) -> list[str]:
+    layouts = []
+    if files:
+        layouts.append('coco')
+    if (root / 'Annotations').is_dir() and find_voc_lists(root):
+        layouts.append('voc')
+    if not layouts and (root / 'train').is_dir():
+        layouts.append('imagenet')
+    return layouts or ['folder']
