@@ -121,6 +121,10 @@ def _read(root: Path, stem: str) -> tuple[VOCAnnotation, np.ndarray, dict[str, A
     """Read one image's annotation, index image and COCO image record without id."""
     annotation = read_voc_annotation(root / 'Annotations' / f'{stem}.xml')
     path = root / 'SegmentationObject' / f'{stem}.png'
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'no instance mask {path}; the list must name only images with masks'
+        )
     with Image.open(path) as opened:
         if opened.mode not in ('P', 'L'):
             raise ValueError(

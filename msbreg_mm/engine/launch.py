@@ -15,6 +15,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from msbreg_mm.engine.atomic_backend import find_resumable
+from msbreg_mm.utils.upstream import import_scope
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def build_runner(options: LaunchOptions) -> Runner:
     """
     cfg = resolve_config(options)
     _check_data_roots(cfg)
+    import_scope(cfg.get('default_scope', ''))
     if cfg.get('resume') and cfg.get('load_from'):
         # mmengine falls back to an unrestricted pickle without a word.
         from msbreg_mm.checkpoints import verify_resumable

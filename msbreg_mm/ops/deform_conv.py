@@ -156,7 +156,6 @@ def deform_conv_backward_parameters(
             gradOutput, input, gradWeight, offset, None, None, geometry
         )[1]
     gradWeight.add_(by_weight, alpha=scale)
-    columns.resize_(0)
 
 
 def modulated_deform_conv_forward(

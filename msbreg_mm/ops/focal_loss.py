@@ -12,12 +12,12 @@ from torch import Tensor
 from msbreg_mm.ops.precision import widen
 
 
-def _check_labels(target: Tensor, num_classes: int) -> None:
-    if target.numel() and target.max() > num_classes:
+def _check_labels(target: Tensor, num_classes: int, limit: int) -> None:
+    if target.numel() and target.max() > limit:
         raise ValueError(
-            f'focal loss got the label {int(target.max())} for {num_classes} classes; '
-            f'labels are 0 to {num_classes - 1}, and {num_classes} for background: '
-            "check num_classes of the head against the data set's classes"
+            f'focal loss of {num_classes} classes got the label {int(target.max())}, '
+            f'the greatest valid one is {limit}: check num_classes of the head against '
+            "the data set's classes"
         )
 
 
@@ -34,9 +34,10 @@ def _sigmoid_terms(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the logit of what is true, its sign and its factor, each (N, C)."""
-    _check_labels(target, input.shape[1])
+    num_classes = input.shape[1]
+    _check_labels(target, num_classes, limit=num_classes)  # which is background
     logit, weight = widen(input, weight)
-    classes = torch.arange(input.shape[1], device=input.device)
+    classes = torch.arange(num_classes, device=input.device)
     positive = (target[:, None] == classes).to(logit.dtype)
     sign = 2 * positive - 1
     factor = (1 - alpha) + (2 * alpha - 1) * positive
@@ -114,7 +115,7 @@ def softmax_focal_loss_forward(
     Raises:
         ValueError: If a label is greater than C - 1.
     """
-    _check_labels(target, input.shape[1] - 1)
+    _check_labels(target, input.shape[1], limit=input.shape[1] - 1)
     softmax, weight = widen(input, weight)
     p = softmax.gather(1, target.clamp(min=0)[:, None])[:, 0]
     tiny = torch.finfo(p.dtype).tiny

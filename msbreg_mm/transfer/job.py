@@ -14,7 +14,6 @@ from pathlib import Path
 
 from submitit.helpers import Checkpointable
 
-from msbreg_mm.engine.atomic_backend import find_resumable
 from msbreg_mm.transfer.locks import FileLock
 from msbreg_mm.transfer.plan import Job
 from msbreg_mm.transfer.record import make_record, read_final_log
@@ -90,7 +89,7 @@ class JobRun(Checkpointable):
 
     def _run(self, job: Job, lock_fd: int) -> None:
         _prepare(job)
-        resume = find_resumable(job.folder) is not None
+        resume = _last_checkpoint(job.folder) is not None
         started = time.monotonic()
         try:
             self._call(job, self.trainer.arguments(job, resume), lock_fd)
@@ -151,9 +150,20 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
 
 def _lacks_validation(job: Job) -> bool:
     """Whether the training is over but its result was not scored."""
-    schedule, last = job.task.schedule, find_resumable(job.folder)
-    trained = last is not None and last.stem == f'{schedule.unit}_{schedule.total}'
-    return trained and not read_final_log(job).is_complete(schedule)
+    schedule = job.task.schedule
+    if read_final_log(job).is_complete(schedule):
+        return False
+    last = _last_checkpoint(job.folder)
+    return last is not None and last.stem == f'{schedule.unit}_{schedule.total}'
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    if not any(folder.glob('*.pth')):
+        return None
+    # msbreg_mm.engine imports torch, which takes seconds.
+    from msbreg_mm.engine.atomic_backend import find_resumable
+
+    return find_resumable(folder)
 
 
 def _prepare(job: Job) -> None:

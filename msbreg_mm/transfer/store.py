@@ -1,12 +1,11 @@
 """Result records: one JSON file per finished job, whole or absent."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
 
 RESULT = 'result.json'
 FAILURE = 'failure.json'
@@ -87,7 +86,30 @@ def write_json(path: Path, content: Any) -> None:
     Raises:
         OSError: If it cannot be written; the old content stays.
     """
-    AtomicLocalBackend().put_text(json.dumps(content, indent=2) + '\n', path)
+    write_text(path, json.dumps(content, indent=2) + '\n')
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one step.
+
+    Args:
+        path: File; missing folders are made.
+        text: Content.
+
+    Raises:
+        OSError: If it cannot be written; the old content stays.
+    """
+    # Not AtomicLocalBackend: msbreg_mm.engine imports torch, seconds in every job.
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open('w', encoding='utf-8') as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -1,29 +1,54 @@
-"""Imports of upstream packages without their optional, slow dependencies."""
+"""Imports of upstream packages: lean, and without their chatter."""
 
+import contextlib
 import importlib
+import io
 import sys
 from types import ModuleType
 
 
-def import_without(name: str, blocked: str) -> ModuleType:
-    """Import ``name`` as if the package ``blocked`` were not installed.
+def import_quietly(name: str, without: str | None = None) -> ModuleType:
+    """Import an upstream module and drop what it prints.
 
-    Nothing is blocked when ``blocked`` has been imported before: then it costs
-    nothing any more, and detection wants what ``name`` registers with it.
+    mmdet and mmpretrain print a line for each optional package that is not
+    installed. What is printed before an import fails is shown.
 
     Args:
         name: Module to import, e.g. ``'mmpretrain.models'``.
-        blocked: Top-level package which ``name`` imports inside
-            ``try … except ImportError``, e.g. ``'mmdet'``.
+        without: Top-level package that ``name`` imports in a ``try … except
+            ImportError`` and that shall count as not installed. Nothing is left
+            out if it has been imported before: then it costs nothing any more,
+            and detection wants what ``name`` registers with it.
 
     Returns:
         The imported module.
     """
-    if blocked in sys.modules:
-        return importlib.import_module(name)
-    # None in sys.modules makes `import blocked` raise ModuleNotFoundError.
-    sys.modules[blocked] = None  # type: ignore[assignment]
+    blocked = without is not None and without not in sys.modules
+    if blocked:
+        # None in sys.modules makes `import` raise ModuleNotFoundError.
+        sys.modules[without] = None  # type: ignore[assignment, index]
+    printed = io.StringIO()
     try:
-        return importlib.import_module(name)
+        with contextlib.redirect_stdout(printed):
+            return importlib.import_module(name)
+    except BaseException:
+        sys.stdout.write(printed.getvalue())
+        raise
     finally:
-        del sys.modules[blocked]
+        if blocked:
+            del sys.modules[without]  # type: ignore[arg-type]
+
+
+def import_scope(scope: str) -> None:
+    """Import what a config of this scope builds from, lean and quiet.
+
+    Args:
+        scope: ``default_scope`` of a config; ``'mmpretrain'`` comes without
+            mmdet, which costs seconds. Other scopes are left to mmengine.
+    """
+    if scope == 'mmpretrain':
+        # For one detection layer mmpretrain.models imports all of mmdet.
+        import_quietly('mmpretrain.models', without='mmdet')
+        import_quietly('mmpretrain.datasets', without='mmdet')
+    elif scope == 'mmdet':
+        import_quietly('mmdet.datasets')

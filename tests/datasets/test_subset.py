@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import json
 
 import pytest
@@ -36,7 +37,7 @@ def test_sizes_names_and_nesting(annotation_file, tmp_path):
     ids = [set(read(path)[1]) for path in paths]
     assert [len(one) for one in ids] == [2, 4, 10, 20] * 2
     for fold in (ids[:4], ids[4:]):
-        for small, large in zip(fold, fold[1:], strict=False):
+        for small, large in itertools.pairwise(fold):
             assert small < large
     assert ids[3] != ids[7]
 

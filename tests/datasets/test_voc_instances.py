@@ -87,7 +87,7 @@ def test_object_without_pixels_is_counted_not_written(tmp_path, indices):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda pixels: (BOXES[:1], pixels, {}), 'the index 2, but .* only 1 objects'),
+        (lambda pixels: (BOXES[:1], pixels, {}), r'the index 2, but .* only 1 objects'),
         (
             lambda pixels: ([(7, 1, 8, 2), BOXES[1]], pixels, {}),
             r'pixels 1 of SegmentationObject lie outside .* object 1 \(dog\)',
@@ -117,10 +117,10 @@ def test_missing_files_are_named(tmp_path, indices):
     with pytest.raises(FileNotFoundError, match=r'val\.txt.*has train'):
         convert(root, 'val', tmp_path / 'out.json')
     (root / 'JPEGImages/a.jpg').unlink()
-    with pytest.raises(FileNotFoundError, match='no image of a in .*JPEGImages'):
+    with pytest.raises(FileNotFoundError, match=r'no image of a in .*JPEGImages'):
         convert(root, 'train', tmp_path / 'out.json')
     (root / 'SegmentationObject/a.png').unlink()
-    with pytest.raises(FileNotFoundError, match=r'a\.png'):
+    with pytest.raises(FileNotFoundError, match=r'no instance mask .*a\.png'):
         convert(root, 'train', tmp_path / 'out.json')
     with pytest.raises(ValueError, match="'xml' or 'mask', got 'no'"):
         convert(root, 'train', tmp_path / 'out.json', boxes='no')

@@ -68,7 +68,7 @@ def test_nms_drops_what_overlaps_by_more_than_the_threshold(device, threshold, k
 
 
 def test_nms_offset_counts_the_last_pixel():
-    # 5 of 15 pixels are shared with the offset; without it the boxes only touch.
+    # 5 of 70 pixels are shared with the offset; without it the boxes only touch.
     boxes = torch.tensor([[0.0, 0, 9, 4], [9.0, 0, 13, 4]])
     scores = torch.tensor([0.9, 0.8])
     assert nms(boxes, scores, 0.05, offset=0)[1].tolist() == [0, 1]
@@ -154,6 +154,12 @@ def test_soft_nms_by_hand(method, scores, order):
     assert indices.tolist() == order
     torch.testing.assert_close(dets[:, 4], torch.tensor(scores))
     torch.testing.assert_close(dets[:, :4], BOXES[order])
+
+
+def test_soft_nms_decays_from_the_threshold_on():
+    for threshold, kept in ((0.6, [0]), (0.61, [0, 1])):
+        indices = soft_nms(BOXES[:2], SCORES[:2], threshold, method='naive')[1]
+        assert indices.tolist() == kept
 
 
 def test_soft_nms_gaussian_by_hand():

@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import pytest
 import torch
 from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttnFunction
 
@@ -69,10 +68,3 @@ def test_half_precision_is_the_rounded_float32(device, half):
     for leaf in leaves:
         assert leaf.grad.dtype == half
         assert leaf.grad.isfinite().all()
-
-
-@pytest.mark.parametrize('name', ['MultiScaleDeformableAttention'])
-def test_the_layer_is_registered(name):
-    from mmengine.registry import MODELS
-
-    assert MODELS.get(name) is not None

@@ -93,7 +93,6 @@ def test_without_mmcv_the_error_names_mmcv():
     assert 'mmcv' in run_python(code)
 
 
-@pytest.mark.slow
 def test_upstream_imports_without_warnings_about_missing_ops():
     code = (
         'import msbreg_mm\n'

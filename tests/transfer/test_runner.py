@@ -113,7 +113,7 @@ run_suite(jobs, {str(tmp_path / 'suite')!r},
 """
     return subprocess.Popen(
         [sys.executable, '-c', code], env=os.environ | env, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_ctrl_c_ends_trainers_and_a_second_call_resumes(
         run_suite(jobs, tmp_path / 'suite', trainer)
     # A terminal sends SIGINT to the whole group, `kill -INT` to one process.
     (os.killpg if whole_group else os.kill)(suite.pid, signal.SIGINT)
-    suite.communicate(timeout=30)
+    suite.wait(timeout=30)
     assert suite.returncode != 0
     wait_for(lambda: not is_locked(jobs[0].folder / LOCK))
     assert states(run_suite(jobs, tmp_path / 'suite', trainer, poll=0.02)) == [
@@ -153,7 +153,7 @@ def test_killed_suite_leaves_jobs_that_the_next_one_waits_for(
     suite = start_suite(tmp_path, task_config, {'FAKE_SLEEP': '0.5'})
     wait_for((jobs[0].folder / 'epoch_1.pth').is_file)
     suite.kill()
-    suite.communicate(timeout=30)
+    suite.wait(timeout=30)
     seen = []
     statuses = run_suite(
         jobs, tmp_path / 'suite', trainer, poll=0.02,

@@ -2,22 +2,15 @@
 
 The singular value loss is compared with the same loss by ``torch.linalg.svdvals``,
 and the sum of MSBReg's three losses with lightly's Barlow Twins and VICReg losses
-where lightly is installed. Variants take turns, so that other work on the machine
-slows all alike.
+where lightly is installed.
 """
 
-import argparse
-import json
-import os
-import platform
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from typing import Any
 
+import timing
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -37,7 +30,7 @@ def svd_loss(z: Tensor) -> Tensor:
     return (num_dims / num_images**2 * sigma.pow(4).sum(dim=1) - 1).mean()
 
 
-def losses(device: torch.device) -> dict[str, Loss]:
+def losses(device: str) -> dict[str, Loss]:
     """Return the losses to compare, by name."""
     centroid, singular = MultiviewCentroidLoss(), SingularValueLoss(loss_weight=1)
     brownian = BrownianDiffusiveLoss()
@@ -56,74 +49,38 @@ def losses(device: torch.device) -> dict[str, Loss]:
     return table
 
 
-def step_seconds(loss: Loss, z: Tensor) -> float:
-    """Return the seconds of one forward and backward pass."""
+def step(loss: Loss, z: Tensor) -> None:
+    """Run one forward and backward pass."""
     z.grad = None
-    if z.is_cuda:
-        torch.cuda.synchronize()
-    start = time.perf_counter()
     loss(z).backward()
-    if z.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
-def measure(size: tuple[int, int], repeats: int, device: torch.device) -> dict:
-    """Return median milliseconds by loss for (N, D), after one warm-up round."""
+def measure(size: tuple[int, int], repeats: int, device: str) -> dict[str, Any]:
+    """Return median milliseconds by loss for (N, D)."""
     generator = torch.Generator().manual_seed(0)
     z = F.normalize(torch.randn(2, *size, generator=generator), dim=-1)
     z = z.to(device).requires_grad_()
-    table = losses(device)
-    rounds = [
-        {name: step_seconds(loss, z) for name, loss in table.items()}
-        for _ in range(repeats + 1)
-    ][1:]
-    medians = {name: 1e3 * statistics.median(r[name] for r in rounds) for name in table}
+    calls = {name: partial(step, loss, z) for name, loss in losses(device).items()}
+    found = timing.medians(calls, repeats, device)
     return {
-        'images': size[0],
-        'dimensions': size[1],
-        'median_ms': medians,
-        'svd_over_singular': medians['svd'] / medians['singular'],
+        'N': size[0],
+        'D': size[1],
+        **{f'{name} ms': value for name, value in found.items()},
+        'svd / singular': found['svd'] / found['singular'],
     }
-
-
-def show(rows: list[dict]) -> None:
-    """Print the medians as a table."""
-    names = list(rows[0]['median_ms'])
-    table = Table('N', 'D', *(f'{name}, ms' for name in names), 'svd / singular')
-    for row in rows:
-        cells = [f'{row["median_ms"][name]:.2f}' for name in names]
-        sizes = (str(row['images']), str(row['dimensions']))
-        table.add_row(*sizes, *cells, f'{row["svd_over_singular"]:.1f}')
-    Console().print(table)
 
 
 def main() -> None:
     """Parse the arguments, measure and report."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = timing.parser(__doc__, repeats=7)
     parser.add_argument(
         '--sizes', nargs='+', default=['256x128', '256x256', '1024x256', '256x1024']
     )
-    parser.add_argument('--repeats', type=int, default=7)
-    parser.add_argument('--device', default='cpu')
-    parser.add_argument('--json', type=Path, help='file to write the medians to')
     args = parser.parse_args()
-    device = torch.device(args.device)
+    torch.set_num_threads(args.threads)
     sizes = [(int(n), int(d)) for n, d in (size.split('x') for size in args.sizes)]
-    rows = [measure(size, args.repeats, device) for size in sizes]
-    show(rows)
-    if args.json:
-        report = {
-            'torch': torch.__version__,
-            'device': str(device),
-            'machine': platform.machine(),
-            'threads': torch.get_num_threads(),
-            'repeats': args.repeats,
-            'rows': rows,
-        }
-        temporary = args.json.with_suffix('.tmp')
-        temporary.write_text(json.dumps(report, indent=2) + '\n')
-        os.replace(temporary, args.json)
+    rows = [measure(size, args.repeats, args.device) for size in sizes]
+    timing.report('losses, forward and backward, two views', rows, args)
 
 
 if __name__ == '__main__':

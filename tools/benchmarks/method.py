@@ -6,24 +6,26 @@ The experiment behind the defaults in docs/method.md. Every run is one line of
 
 import argparse
 import json
+import os
+import statistics
 import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
-MSBREG = 'msbreg_resnet18-w16_1xb128-coslr-10e_cifar10.py'
-BYOL = 'byol_resnet18-w16_1xb128-coslr-10e_cifar10.py'
+MSBREG = 'msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py'
+BYOL = 'byol_resnet18-w16_1xb64-coslr-10e_cifar10.py'
 
 CENTROID = {'model.head.centroid.form': 'centroid'}
 PREDICTOR = {
@@ -49,6 +51,7 @@ def weights(singular_value: float, brownian: float) -> dict[str, Any]:
 
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    'random init': (MSBREG, {}),
     'byol': (BYOL, {}),
     'view': (MSBREG, {}),
     'view+predictor': (MSBREG, PREDICTOR),
@@ -80,24 +83,38 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def read_split(path: Path, size: int, limit: int) -> tuple[np.ndarray, torch.Tensor]:
+    """Return the first images of an ``.npz``, (N, size, size, 3) BGR, and labels."""
+    split = np.load(path)
+    encoded, offset, label = split['jpeg'], split['offset'], split['label']
+    images = [
+        cv2.resize(
+            cv2.imdecode(encoded[offset[i] : offset[i + 1]], cv2.IMREAD_COLOR),
+            (size, size),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for i in range(min(limit, len(label)))
+    ]
+    return np.stack(images), torch.from_numpy(label[:limit].astype(np.int64))
+
+
 @torch.no_grad()
-def embed(runner: Runner, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pooled backbone features and projector outputs of (N, H, W, 3) BGR."""
-    model = runner.model.eval()
+def embed(model: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pooled backbone features and projector outputs of all images."""
+    model.eval()
     features, embeddings = [], []
     for chunk in np.array_split(images, max(1, len(images) // 256)):
         batch = torch.from_numpy(chunk.transpose(0, 3, 1, 2).copy())
-        inputs = model.data_preprocessor({'inputs': batch, 'data_samples': None})['inputs']
-        maps = model.backbone(inputs)
+        data = {'inputs': batch, 'data_samples': None}
+        maps = model.backbone(model.data_preprocessor(data)['inputs'])
         features.append(maps[-1].mean(dim=(2, 3)))
         embeddings.append(model.neck(maps)[0])
     return torch.cat(features), torch.cat(embeddings)
 
 
-def run_variant(name: str, seed: int, data_root: str, extra: dict) -> dict[str, Any]:
-    """Pretrain one variant and score it."""
+def pretrain(name: str, seed: int, args: argparse.Namespace) -> nn.Module:
+    """Pretrain one variant and return its model."""
     config, changes = VARIANTS[name]
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as work_dir:
         runner = build_runner(
             LaunchOptions(
@@ -105,30 +122,83 @@ def run_variant(name: str, seed: int, data_root: str, extra: dict) -> dict[str, 
                 work_dir=work_dir,
                 seed=seed,
                 cfg_options={
+                    # mmengine allows one runner of a name in a process
                     'experiment_name': f'{name}-{seed}-{time.time_ns()}',
-                    'data_root': data_root,
-                    'log_level': 'WARNING',
+                    'data_root': f'{args.data_root}/',
+                    'log_level': 'ERROR',
                     'default_hooks.checkpoint.interval': -1,
                     'default_hooks.checkpoint.save_last': False,
+                    'train_dataloader.num_workers': 0,
+                    'train_dataloader.persistent_workers': False,
                     **changes,
-                    **extra,
                 },
             )
         )
-        runner.train()
+        if name != 'random init':
+            runner.train()
+    return runner.model
+
+
+def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Pretrain one variant and score it on the validation images."""
+    start = time.perf_counter()
+    model = pretrain(name, seed, args)
     seconds = time.perf_counter() - start
-    train = runner.train_dataloader.dataset
-    val = build_split(runner, train, 'val.npz')
-    bank, bank_z = embed(runner, train.images)
-    queries, _ = embed(runner, val.images)
+    images, labels = read_split(args.data_root / 'train.npz', 48, 5000)
+    val_images, val_labels = read_split(args.data_root / 'val.npz', 48, 4000)
+    bank, embeddings = embed(model, images)
+    queries, _ = embed(model, val_images)
     accuracy = knn_accuracy(
-        bank, train.labels, queries, val.labels, ks=(20,), temperatures=(0.07,)
+        bank, labels, queries, val_labels, ks=(20,), temperatures=(0.07,)
     )
     return {
         'variant': name,
         'seed': seed,
         'knn': accuracy[20, 0.07],
-        'rank_features': float(effective_rank(bank)),
-        'rank_embeddings': float(effective_rank(bank_z)),
+        'rank_features': effective_rank(bank),
+        'rank_embeddings': effective_rank(embeddings),
         'seconds': round(seconds, 1),
     }
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print mean and standard deviation over seeds, by variant."""
+    columns = ('knn', 'rank_features', 'rank_embeddings', 'seconds')
+    table = Table('variant', 'seeds', *columns)
+    for name in dict.fromkeys(row['variant'] for row in rows):
+        mine = [row for row in rows if row['variant'] == name]
+        cells = []
+        for column in columns:
+            values = [row[column] for row in mine]
+            spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
+            cells.append(f'{statistics.mean(values):.1f}{spread}')
+        table.add_row(name, str(len(mine)), *cells)
+    Console().print(table)
+
+
+def main() -> None:
+    """Parse the arguments, run what is missing and report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('data_root', type=Path, help='folder with train.npz, val.npz')
+    parser.add_argument('--out', type=Path, required=True, help='JSON lines of results')
+    parser.add_argument('--variants', nargs='+', default=list(VARIANTS))
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    args = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
+    lines = args.out.read_text().splitlines() if args.out.exists() else []
+    rows = [json.loads(line) for line in lines]
+    done = {(row['variant'], row['seed']) for row in rows}
+    for seed in args.seeds:
+        for name in args.variants:
+            if (name, seed) in done:
+                continue
+            row = run(name, seed, args)
+            rows.append(row)
+            with args.out.open('a') as out:
+                out.write(json.dumps(row) + '\n')
+            print(row, flush=True)
+    show(rows)
+
+
+if __name__ == '__main__':
+    main()

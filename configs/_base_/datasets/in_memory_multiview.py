@@ -10,7 +10,7 @@ data_preprocessor = dict(
 )
 
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=2,
     persistent_workers=True,
     drop_last=True,
@@ -19,6 +19,7 @@ train_dataloader = dict(
     dataset=dict(
         type='msbreg_mm.InMemoryImages',
         data_root=data_root,
+        with_label=False,
         pipeline=[
             dict(
                 type='msbreg_mm.MultiViewAugment',

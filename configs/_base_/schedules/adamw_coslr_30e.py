@@ -2,7 +2,7 @@
 # epochs of a few thousand images are too few steps for LARS.
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.02),
+    optimizer=dict(type='AdamW', lr=1.5e-3, weight_decay=0.02),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
 param_scheduler = [
@@ -24,4 +24,4 @@ param_scheduler = [
     ),
 ]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30)
-auto_scale_lr = dict(enable=False, base_batch_size=128)
+auto_scale_lr = dict(enable=False, base_batch_size=64)

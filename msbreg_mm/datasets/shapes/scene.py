@@ -19,7 +19,7 @@ class SceneStyle:
 
     Args:
         min_objects: Fewest objects per picture, at least 1.
-        max_objects: Most objects that are tried to be placed.
+        max_objects: Most objects that are tried to be placed, at most 254.
         min_diameter: Smallest diameter as a fraction of the picture's side.
         max_diameter: Largest diameter as a fraction of the picture's side.
         min_visible: Least part of an object that may stay visible, in [0.05, 0.9].
@@ -38,9 +38,10 @@ class SceneStyle:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 1 <= self.min_objects <= self.max_objects:
+        # 255 is VOC's void index, 0 its background.
+        if not 1 <= self.min_objects <= self.max_objects <= 254:
             raise ValueError(
-                'style: 1 <= min_objects <= max_objects is needed, got '
+                'style: 1 <= min_objects <= max_objects <= 254 is needed, got '
                 f'{self.min_objects} and {self.max_objects}'
             )
         if not 0 < self.min_diameter <= self.max_diameter <= 1:

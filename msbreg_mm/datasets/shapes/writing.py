@@ -27,7 +27,11 @@ LAYOUT = (
 
 
 def write_jpeg(path: Path, image: np.ndarray) -> None:
-    """Write a BGR picture, uint8, shape (H, W, 3)."""
+    """Write a BGR picture, uint8, shape (H, W, 3).
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise OSError(f'cannot write {path}: is the disk full or the folder gone?')
 
@@ -85,40 +89,50 @@ def write_coco(path: Path, pictures: list[dict[str, Any]], first_id: int) -> int
     return first_id + len(annotations)
 
 
-def write_voc(root: Path, stem: str, scene: Scene, objects: list[dict]) -> None:
+def write_voc(
+    root: Path, stem: str, scene: Scene, objects: list[dict[str, Any]]
+) -> None:
     """Write a picture's XML and its two index images.
 
     Boxes follow VOC's convention (1-based, both ends inclusive). The index images
     have no void border: every pixel is exact.
+
+    Args:
+        root: Folder of the data set.
+        stem: Name of the picture without suffix.
+        scene: The picture.
+        objects: Its COCO annotations, see :func:`coco_objects`.
     """
     size = len(scene.image)
     top = ElementTree.Element('annotation')
-    ElementTree.SubElement(top, 'folder').text = 'shapes'
-    ElementTree.SubElement(top, 'filename').text = f'{stem}.jpg'
-    sizes = ElementTree.SubElement(top, 'size')
-    for name, value in (('width', size), ('height', size), ('depth', 3)):
-        ElementTree.SubElement(sizes, name).text = str(value)
-    ElementTree.SubElement(top, 'segmented').text = '1'
+    _add(top, folder='shapes', filename=f'{stem}.jpg')
+    _add(ElementTree.SubElement(top, 'size'), width=size, height=size, depth=3)
+    _add(top, segmented=1)
     instances = np.zeros((size, size), np.uint8)
     classes = np.zeros((size, size), np.uint8)
     for index, record in enumerate(objects):
-        label = int(scene.labels[index])
         instances[scene.masks[index]] = index + 1
-        classes[scene.masks[index]] = label + 1
+        classes[scene.masks[index]] = record['category_id']
         item = ElementTree.SubElement(top, 'object')
-        ElementTree.SubElement(item, 'name').text = CLASSES[label]
-        ElementTree.SubElement(item, 'pose').text = 'Unspecified'
-        ElementTree.SubElement(item, 'truncated').text = str(int(scene.occluded[index]))
-        ElementTree.SubElement(item, 'difficult').text = '0'
+        _add(
+            item,
+            name=CLASSES[record['category_id'] - 1],
+            pose='Unspecified',
+            truncated=int(scene.occluded[index]),
+            difficult=0,
+        )
         x, y, width, height = (int(value) for value in record['bbox'])
         box = ElementTree.SubElement(item, 'bndbox')
-        corners = (('xmin', x + 1), ('ymin', y + 1))
-        for name, value in (*corners, ('xmax', x + width), ('ymax', y + height)):
-            ElementTree.SubElement(box, name).text = str(value)
+        _add(box, xmin=x + 1, ymin=y + 1, xmax=x + width, ymax=y + height)
     ElementTree.indent(top)
     ElementTree.ElementTree(top).write(root / 'Annotations' / f'{stem}.xml')
     _write_indices(root / 'SegmentationObject' / f'{stem}.png', instances)
     _write_indices(root / 'SegmentationClass' / f'{stem}.png', classes)
+
+
+def _add(element: ElementTree.Element, **children: str | int) -> None:
+    for name, value in children.items():
+        ElementTree.SubElement(element, name).text = str(value)
 
 
 def _write_indices(path: Path, indices: np.ndarray) -> None:

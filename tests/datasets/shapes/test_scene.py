@@ -118,7 +118,8 @@ def test_val_shares_no_photograph_with_train():
     ('wrong', 'message'),
     [
         ({'min_objects': 0}, 'min_objects'),
-        ({'min_objects': 6}, 'max_objects is needed, got 6 and 5'),
+        ({'min_objects': 6}, 'max_objects <= 254 is needed, got 6 and 5'),
+        ({'max_objects': 255}, 'got 2 and 255'),
         ({'min_diameter': 0.6}, 'min_diameter'),
         ({'max_diameter': 1.5}, 'max_diameter'),
         ({'min_visible': 1.0}, r'min_visible must be in \[0.05, 0.9\], got 1.0'),

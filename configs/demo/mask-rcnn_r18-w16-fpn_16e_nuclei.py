@@ -1,0 +1,26 @@
+# Cell nuclei in 60 microscope images (2018 Data Science Bowl), 256 px.
+_base_ = ['./mask-rcnn_r18-w16-fpn_16e_shapes.py']
+
+data_root = 'data/nuclei_dsb2018/'
+train_json = 'annotations_coco/instances_train.json'
+val_json = 'annotations_coco/instances_val.json'
+classes = ('nucleus',)
+
+train = _base_.train_dataloader.dataset
+val = _base_.val_dataloader.dataset
+train.update(data_root=data_root, ann_file=train_json, metainfo=dict(classes=classes))
+val.update(data_root=data_root, ann_file=val_json, metainfo=dict(classes=classes))
+train.pipeline[2].scale = val.pipeline[2].scale = (256, 256)
+train_dataloader = dict(dataset=train)
+val_dataloader = dict(dataset=val)
+test_dataloader = dict(dataset=val)
+val_evaluator = dict(ann_file=data_root + val_json)
+test_evaluator = dict(ann_file=data_root + val_json)
+
+model = dict(
+    roi_head=dict(bbox_head=dict(num_classes=1), mask_head=dict(num_classes=1))
+)
+transfer = dict(
+    protocol='nuclei: Mask R-CNN R18-w16-FPN, 60 images, 16 epochs',
+    description='real microscope images at 256 px, nothing frozen, AdamW',
+)

@@ -1,0 +1,104 @@
+"""Random resized crops as torchvision draws them, resized by OpenCV."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from .view_config import ViewConfig
+
+_ENLARGE = {'bicubic': cv2.INTER_CUBIC, 'bilinear': cv2.INTER_LINEAR}
+# Attempts before the central crop, as in torchvision's RandomResizedCrop.
+_ATTEMPTS = 10
+
+Box = tuple[int, int, int, int]
+
+
+def draw_crop(view: ViewConfig, height: int, width: int, draws: Sequence[float]) -> Box:
+    """Draw a crop with torchvision's ``RandomResizedCrop`` rule.
+
+    Args:
+        view: Gives ``crop_scale`` and ``crop_ratio``.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        draws: Four uniform numbers in [0, 1): area, ratio, top, left. Further
+            attempts, where the first crop does not fit, draw from numpy's
+            global state.
+
+    Returns:
+        Left, top, width and height in pixels; always inside the image.
+    """
+    low, high = view.crop_scale
+    log_low, log_high = math.log(view.crop_ratio[0]), math.log(view.crop_ratio[1])
+    area, ratio, top, left = draws
+    for _ in range(_ATTEMPTS):
+        target = height * width * (low + (high - low) * area)
+        aspect = math.exp(log_low + (log_high - log_low) * ratio)
+        w = round(math.sqrt(target * aspect))
+        h = round(math.sqrt(target / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            x, y = int(left * (width - w + 1)), int(top * (height - h + 1))
+            return x, y, w, h
+        area, ratio = np.random.random_sample(2).tolist()
+    return _central_crop(view, height, width)
+
+
+def _central_crop(view: ViewConfig, height: int, width: int) -> Box:
+    """Return the largest central crop whose ratio lies in the range."""
+    aspect = min(max(width / height, view.crop_ratio[0]), view.crop_ratio[1])
+    w = min(width, max(1, round(height * aspect)))
+    h = min(height, max(1, round(width / aspect)))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+class Pyramid:
+    """An image and its halvings, made when a view first needs them.
+
+    Args:
+        image: (H, W, 3) uint8.
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.levels = [image]
+
+    def level(self, index: int) -> np.ndarray:
+        """Return the image halved ``index`` times by 2×2 averaging."""
+        while len(self.levels) <= index:
+            last = self.levels[-1]
+            size = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
+            even = last[: 2 * size[1], : 2 * size[0]]
+            self.levels.append(cv2.resize(even, size, interpolation=cv2.INTER_AREA))
+        return self.levels[index]
+
+
+def resize_crop(pyramid: Pyramid, box: Box, size: int, interpolation: str) -> np.ndarray:
+    """Cut ``box`` out of the image and resize it to ``size`` × ``size``.
+
+    OpenCV's bicubic and bilinear filters do not widen when they shrink, unlike
+    Pillow's and torchvision's, so plain use of them would alias. A crop at least
+    1.8 times as large as the view is taken from a halved image; between 1.1 and
+    that, the bilinear filter comes closest to Pillow's antialiased bicubic one
+    (root mean square difference 1.5 to 3 of 255 on photographs).
+
+    Args:
+        pyramid: The image.
+        box: Left, top, width, height.
+        size: Side of the result in pixels.
+        interpolation: ``'bicubic'``, ``'bilinear'`` or ``'area'``.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    x, y, w, h = box
+    shrink = math.sqrt(w * h) / size
+    if interpolation == 'area':
+        crop = pyramid.level(0)[y : y + h, x : x + w]
+        return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    level = 0
+    while shrink >= 1.8 and min(w, h) >= 2:
+        x, y, w, h, shrink = x // 2, y // 2, w // 2, h // 2, shrink / 2
+        level += 1
+    filter_ = _ENLARGE[interpolation] if shrink < 1.1 else cv2.INTER_LINEAR
+    crop = pyramid.level(level)[y : y + h, x : x + w]
+    return cv2.resize(crop, (size, size), interpolation=filter_)

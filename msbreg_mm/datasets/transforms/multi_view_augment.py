@@ -1,0 +1,170 @@
+"""All views of an image in one transform: decode once, augment with OpenCV."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from msbreg_mm.registry import TRANSFORMS
+
+from . import colour
+from .cropping import Pyramid, draw_crop, resize_crop
+from .reading import CorruptImageError, SkipCounter, decode, read_bytes
+from .view_config import ViewConfig, byol_views
+
+_DRAWS_PER_VIEW = 15
+
+
+@TRANSFORMS.register_module()
+class MultiViewAugment(BaseTransform):
+    """Read an image once and make K augmented views of it.
+
+    Each view: random resized crop, flip, colour jitter, grey, blur, solarisation,
+    in this order and with the distributions of torchvision's transforms
+    (``docs/benchmarks.md`` has how close and how fast). Images smaller than a
+    crop's size are enlarged. All random numbers come from numpy's global state,
+    which mmengine seeds in every worker.
+
+    OpenCV's own threads are switched off in the process (``cv2.setNumThreads(0)``)
+    when the transform is built and again in each worker: a view is too small to
+    split, and on few cores they fight with torch's.
+
+    Required keys: ``img`` (decoded, (H, W, 3) uint8 BGR), else ``img_bytes`` (an
+    encoded image), else ``img_path``. Sets ``img`` to the list of K views, each
+    (size, size, 3) uint8 BGR. They are views of planar memory, which mmpretrain's
+    ``PackInputs`` then takes without a copy.
+
+    Args:
+        views: Groups of views, each the arguments of :class:`ViewConfig`; by
+            default BYOL's two asymmetric views of 224 pixels.
+        exact_color: Whether to jitter every pixel exactly instead of by a fitted
+            affine map, see :mod:`msbreg_mm.datasets.transforms.colour`.
+        on_corrupt: ``'raise'`` an error for an image that cannot be decoded, or
+            ``'skip'`` it: it is counted and reported, and mmengine's data set
+            takes another image in its place while training.
+        max_corrupt: How many images may be skipped, counted over a process and
+            its workers. Defaults to 100, this project's choice.
+        backend_args: File backend of mmengine; local files by default.
+
+    Raises:
+        ValueError: If there is no view, a key is unknown or a value out of range.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[Mapping[str, Any] | ViewConfig] | None = None,
+        exact_color: bool = False,
+        on_corrupt: str = 'raise',
+        max_corrupt: int = 100,
+        backend_args: dict | None = None,
+    ) -> None:
+        groups = byol_views() if views is None else list(views)
+        self.views = [
+            group if isinstance(group, ViewConfig) else ViewConfig.from_dict(group)
+            for group in groups
+        ]
+        if not self.views:
+            raise ValueError('views is empty: K = 0, at least 1 view is needed')
+        if on_corrupt not in ('raise', 'skip'):
+            raise ValueError(f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}")
+        if max_corrupt < 0:
+            raise ValueError(f'max_corrupt must be at least 0, got {max_corrupt}')
+        self.exact_color = exact_color
+        self.on_corrupt = on_corrupt
+        self.backend_args = backend_args
+        self.skipped = SkipCounter(max_corrupt)
+        self._expanded = [view for view in self.views for _ in range(view.num_views)]
+        cv2.setNumThreads(0)
+
+    @property
+    def num_views(self) -> int:
+        """K, the number of views of an image."""
+        return len(self._expanded)
+
+    def transform(self, results: dict) -> dict | None:
+        """Replace the image by its views.
+
+        Returns:
+            The results, or None if the image is corrupt and skipped.
+
+        Raises:
+            CorruptImageError: If the image cannot be decoded.
+            OSError: If the file cannot be read.
+            ValueError: If ``img`` is not (H, W, 3) uint8.
+        """
+        if cv2.getNumThreads() > 1:
+            cv2.setNumThreads(0)
+        try:
+            image = self._load(results)
+        except CorruptImageError as error:
+            if self.on_corrupt == 'raise':
+                raise
+            self.skipped.skip(error)
+            return None
+        pyramid = Pyramid(image)
+        draws = np.random.random_sample((self.num_views, _DRAWS_PER_VIEW)).tolist()
+        results['img'] = [
+            self._augment(pyramid, view, draw)
+            for view, draw in zip(self._expanded, draws, strict=True)
+        ]
+        return results
+
+    def _load(self, results: dict) -> np.ndarray:
+        image = results.get('img')
+        if image is None:
+            path = results.get('img_path', 'img_bytes')
+            encoded = results.get('img_bytes')
+            if encoded is None:
+                encoded = read_bytes(path, self.backend_args)
+            image = decode(encoded, path)
+        elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                'MultiViewAugment needs img as (H, W, 3) uint8, got '
+                f'{image.shape} {image.dtype}; drop what converts it before'
+            )
+        results['ori_shape'] = image.shape[:2]
+        return image
+
+    def _augment(
+        self, pyramid: Pyramid, view: ViewConfig, draw: Sequence[float]
+    ) -> np.ndarray:
+        height, width = pyramid.levels[0].shape[:2]
+        box = draw_crop(view, height, width, draw[:4])
+        image = resize_crop(pyramid, box, view.size, view.interpolation)
+        if draw[4] < view.flip_prob:
+            image = cv2.flip(image, 1)
+        if draw[5] < view.jitter_prob:
+            factors = (
+                1 + view.brightness * (2 * draw[6] - 1),
+                1 + view.contrast * (2 * draw[7] - 1),
+                1 + view.saturation * (2 * draw[8] - 1),
+                view.hue * (2 * draw[9] - 1),
+            )
+            order = colour.ORDERS[int(draw[10] * len(colour.ORDERS))]
+            image = colour.jitter(image, factors, order, self.exact_color)
+        if draw[11] < view.gray_prob:
+            # One channel until the end: blurring it costs a third.
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        if draw[12] < view.blur_prob:
+            low, high = view.blur_sigma
+            image = colour.blur(image, low + (high - low) * draw[13])
+        if draw[14] < view.solarize_prob:
+            image = cv2.LUT(image, colour.solarize_table(view.solarize_threshold))
+        return _planar(image)
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(views={self.views}, on_corrupt={self.on_corrupt!r})'
+        )
+
+
+def _planar(image: np.ndarray) -> np.ndarray:
+    """Return (H, W, 3) whose memory is laid out as (3, H, W)."""
+    planes = np.empty((3, *image.shape[:2]), np.uint8)
+    if image.ndim == 2:
+        planes[:] = image
+    else:
+        cv2.split(image, list(planes))
+    return planes.transpose(1, 2, 0)

@@ -1,0 +1,281 @@
+"""Every fault is planted into a clean set, one at a time, and must be named."""
+
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from msbreg_mm.datasets.check import check_dataset
+
+
+def check(root, **options):
+    return check_dataset(root, 'coco', progress=False, **options)
+
+
+def edit(root, change, split='train'):
+    path = root / 'annotations' / f'{split}.json'
+    content = json.loads(path.read_text())
+    content = change(content) or content
+    path.write_text(json.dumps(content))
+
+
+def set_value(key, index, **values):
+    return lambda content: content[key][index].update(values)
+
+
+def repeat(key, **values):
+    return lambda content: content[key].append({**content[key][0], **values})
+
+
+def test_clean_set(small_shapes):
+    result = check(small_shapes)
+    assert result.ok
+    assert result.exit_code == 0
+    assert not result.findings
+    assert result.splits['train.json']['images'] == 12
+    assert result.splits['val.json']['classes'] == 7
+
+
+FAULTS = {
+    'duplicate id of an image': (
+        repeat('images', file_name='train_00001.jpg'),
+        {'duplicate-image-id', 'duplicate-file-name'},
+        'image id 1',
+    ),
+    'two records of one file': (
+        repeat('images', id=99),
+        {'duplicate-file-name', 'no-annotations'},
+        'train_00000.jpg',
+    ),
+    'duplicate id of an annotation': (
+        repeat('annotations'),
+        {'duplicate-annotation-id'},
+        'annotation 1',
+    ),
+    'annotation of no image': (
+        set_value('annotations', 0, image_id=77),
+        {'unknown-image'},
+        'annotation 1: image id 77',
+    ),
+    'unknown category': (
+        set_value('annotations', 0, category_id=70),
+        {'unknown-category'},
+        'annotation 1: category id 70',
+    ),
+    'box outside': (
+        set_value('annotations', 0, bbox=[50, 2, 20, 5]),
+        {'box-outside'},
+        'annotation 1 in train_00000.jpg: [50, 2, 20, 5] in 64 x 64',
+    ),
+    'box left of the image': (
+        set_value('annotations', 0, bbox=[-3, 2, 20, 5]),
+        {'box-outside'},
+        '[-3, 2, 20, 5]',
+    ),
+    'box without width': (
+        set_value('annotations', 0, bbox=[5, 2, 0, 5]),
+        {'zero-area-box'},
+        '[5, 2, 0, 5]',
+    ),
+    'box of three numbers': (
+        set_value('annotations', 0, bbox=[5, 2, 3]),
+        {'malformed-record'},
+        'bbox must be 4 finite numbers, got [5, 2, 3]',
+    ),
+    'box with NaN': (
+        set_value('annotations', 0, bbox=[5, 2, 3, float('nan')]),
+        {'malformed-record'},
+        'nan',
+    ),
+    'no box': (
+        set_value('annotations', 0, bbox=None),
+        {'malformed-record'},
+        'no bbox',
+    ),
+    'image without size': (
+        set_value('images', 0, height=None),
+        {'malformed-record', 'unknown-image'},
+        'no height',
+    ),
+    'height as text': (
+        set_value('images', 0, height='64'),
+        {'malformed-record', 'unknown-image'},
+        "height is '64'",
+    ),
+    'annotation that is no dictionary': (
+        lambda content: content['annotations'].append(5),
+        {'malformed-record'},
+        'no dictionary',
+    ),
+    'category without name': (
+        lambda content: content['categories'].append({'id': 8}),
+        {'malformed-record'},
+        'no name',
+    ),
+    'wrong size': (
+        set_value('images', 0, width=100),
+        {'size-mismatch', 'malformed-mask'},
+        'train_00000.jpg: 100 x 64 listed, 64 x 64 in the file',
+    ),
+    'no polygon': (
+        set_value('annotations', 0, segmentation=[]),
+        {'empty-mask'},
+        'no polygon',
+    ),
+    'polygon outside': (
+        set_value('annotations', 0, segmentation=[[90, 90, 99, 90, 99, 99]]),
+        {'empty-mask'},
+        'no pixel',
+    ),
+    'polygon of two points': (
+        set_value('annotations', 0, segmentation=[[9, 9, 20, 20]]),
+        {'malformed-mask'},
+        'at least 3 points',
+    ),
+    'RLE without pixels': (
+        set_value('annotations', 0, segmentation={'size': [64, 64], 'counts': [4096]}),
+        {'empty-mask'},
+        'no pixel',
+    ),
+    'RLE that is too short': (
+        set_value('annotations', 0, segmentation={'size': [64, 64], 'counts': [9, 9]}),
+        {'malformed-mask'},
+        'do not fill 64 x 64',
+    ),
+    'RLE without runs': (
+        set_value('annotations', 0, segmentation={'size': [64, 64]}),
+        {'malformed-mask'},
+        'counts',
+    ),
+    'other categories': (
+        set_value('categories', 2, name='tringle'),
+        {'category-mismatch'},
+        "id 3 is 'triangle', in train.json 'tringle'",
+    ),
+    'a category less': (
+        lambda content: content['categories'].pop(0) and None,
+        {'category-mismatch', 'unknown-category'},
+        "id 1 is 'disc', in train.json None",
+    ),
+    'missing key': (
+        lambda content: {'images': content['images'], 'categories': []},
+        {'unreadable-annotation'},
+        'no list annotations',
+    ),
+    'a list at the top': (lambda content: [content], {'unreadable-annotation'}, 'no'),
+    'nothing listed': (
+        lambda content: {**content, 'images': [], 'annotations': []},
+        {'no-images'},
+        'the list of images is empty',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', FAULTS)
+def test_planted_fault(shapes_copy, name):
+    change, kinds, example = FAULTS[name]
+    edit(shapes_copy, change)
+    result = check(shapes_copy, max_examples=9)
+    assert result.kinds() == kinds
+    shown = [text for found in result.findings.values() for text in found.examples]
+    assert any(example in text for text in shown), shown
+    assert result.exit_code == int(bool(result.kinds('error')))
+
+
+def test_annotated_images_less_their_annotations_are_only_info(shapes_copy):
+    edit(shapes_copy, lambda content: {**content, 'annotations': []})
+    result = check(shapes_copy)
+    assert result.ok
+    assert result.count('no-annotations') == 12
+    assert len(result.findings['no-annotations', 'train.json'].examples) == 3
+
+
+def test_damaged_json(shapes_copy):
+    path = shapes_copy / 'annotations/val.json'
+    path.write_text(path.read_text()[:500])
+    result = check(shapes_copy)
+    assert result.kinds() == {'unreadable-annotation'}
+    assert list(result.splits) == ['train.json']
+
+
+def test_missing_truncated_and_fake_images(shapes_copy):
+    folder = shapes_copy / 'JPEGImages'
+    (folder / 'train_00000.jpg').unlink()
+    cut = folder / 'train_00001.jpg'
+    cut.write_bytes(cut.read_bytes()[:1500])
+    (folder / 'train_00002.jpg').write_text('<html>404</html>')
+    (folder / 'train_00003.jpg').write_bytes(b'')
+    result = check(shapes_copy, max_examples=5)
+    assert result.kinds() == {'missing-image', 'unreadable-image'}
+    assert result.count('missing-image') == 1
+    missing = result.findings['missing-image', 'train.json'].examples
+    assert missing == [str(folder / 'train_00000.jpg')]
+    faults = result.findings['unreadable-image', 'train.json'].examples
+    assert [fault.split(':')[0] for fault in faults] == [
+        f'train_0000{index}.jpg' for index in (1, 2, 3)
+    ]
+    assert 'truncated' in faults[0]
+
+
+def test_headers_alone_do_not_find_a_truncated_file(shapes_copy):
+    cut = shapes_copy / 'JPEGImages/train_00001.jpg'
+    cut.write_bytes(cut.read_bytes()[:1500])
+    assert check(shapes_copy, decode=False).ok
+    assert not check(shapes_copy).ok
+
+
+def test_sizes_are_those_after_exif_rotation(shapes_copy):
+    path = shapes_copy / 'JPEGImages/train_00000.jpg'
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (64, 48)).save(path, exif=exif)
+    edit(shapes_copy, set_value('images', 0, width=48, height=64))
+    assert 'size-mismatch' not in check(shapes_copy).kinds()
+
+
+def test_rounding_of_a_box_is_no_fault(shapes_copy):
+    edit(shapes_copy, set_value('annotations', 0, bbox=[-0.4, 0, 65.1, 64.9]))
+    assert check(shapes_copy).ok
+
+
+def test_named_files_and_folder(shapes_copy):
+    shutil.move(shapes_copy / 'JPEGImages', shapes_copy / 'pixels')
+    assert check(shapes_copy).count('missing-image') == 20
+    result = check(shapes_copy, annotations=['annotations/val.json'], images='pixels')
+    assert result.ok
+    assert list(result.splits) == ['val.json']
+
+
+def test_coco_2017_folders_and_other_json_files(shapes_copy):
+    shutil.rmtree(shapes_copy / 'Annotations')
+    for split in ('train', 'val'):
+        (shapes_copy / f'{split}2017').mkdir()
+        for path in (shapes_copy / 'JPEGImages').glob(f'{split}_*'):
+            shutil.move(path, shapes_copy / f'{split}2017')
+        (shapes_copy / f'annotations/{split}.json').rename(
+            shapes_copy / f'annotations/instances_{split}2017.json'
+        )
+    (shapes_copy / 'annotations/captions_val2017.json').write_text('{}')
+    result = check_dataset(shapes_copy, progress=False)
+    assert result.layouts == ['coco']
+    assert result.ok
+    assert len(result.splits) == 2
+
+
+def test_other_label_sets_of_the_same_images_need_not_agree(shapes_copy):
+    edit(shapes_copy, set_value('categories', 0, name='round'), 'train')
+    edit(shapes_copy, set_value('categories', 0, name='round'), 'val')
+    for split in ('train', 'val'):
+        source = shapes_copy / f'annotations/{split}.json'
+        shutil.copy(source, source.with_name(f'{split}_coarse.json'))
+    edit(shapes_copy, set_value('categories', 0, name='any'), 'train_coarse')
+    result = check(shapes_copy)
+    assert {where for _, where in result.findings} == {'val_coarse.json'}
+
+
+@pytest.mark.parametrize('name', ['coco_free', 'nuclei_dsb2018', 'bccd_voc'])
+def test_real_sets_are_clean(shared_data, name):
+    result = check_dataset(shared_data / name, 'coco', progress=False)
+    assert result.ok
+    assert result.kinds() <= {'no-annotations'}
