@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -90,21 +90,24 @@ def map_with_progress(
     Returns:
         The results in the order of ``items``.
     """
-    chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-    threads = num_threads or min(8, len(os.sched_getaffinity(0)))
+    chunks = [items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK)]
+    threads = num_threads or min(8, os.cpu_count() or 1)
+    progress = Progress(transient=True)
+    task = progress.add_task(description, total=len(items))
     results: list[Result] = []
-    start = time.monotonic()
-    with ThreadPoolExecutor(threads) as pool, _bar(description) as progress:
-        task = progress.add_task(description, total=len(items))
-        done: Iterator[list[Result]] = pool.map(
-            lambda chunk: [function(item) for item in chunk], chunks
-        )
-        for chunk in done:
-            results += chunk
-            progress.update(task, advance=len(chunk))
-            if not progress.live.is_started:
-                if time.monotonic() - start > _QUIET_SECONDS:
+    begin = time.monotonic()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for chunk in pool.map(lambda c: [function(item) for item in c], chunks):
+                results += chunk
+                progress.update(task, advance=len(chunk))
+                late = time.monotonic() - begin > _QUIET_SECONDS
+                if late and not progress.live.is_started:
                     progress.start()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            if progress.live.is_started:
+                progress.stop()
     return results
-
-

@@ -1,61 +1,27 @@
 """Small data sets, decoded once and kept in memory."""
 
 import io
-import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset
-from PIL import Image, UnidentifiedImageError
-from rich.progress import Progress
+from PIL import Image
 
 from msbreg_mm.registry import DATASETS
 
+from .image_store import (
+    ImageStore,
+    map_with_progress,
+    resize_short_side,
+    resized_shape,
+)
 from .transforms.reading import CorruptImageError, decode, read_bytes
 
 _GIB = 2**30
-# A progress bar for less than this many seconds would only flicker.
-_QUIET_SECONDS = 2.0
-
-
-class ImageStore:
-    """Images of any sizes in one uint8 buffer.
-
-    One buffer, not a list: workers that were forked share its pages with the main
-    process, as nothing in it is reference-counted.
-
-    Args:
-        sizes: (N, 2) upper bounds of height and width; only their products count.
-    """
-
-    def __init__(self, sizes: np.ndarray) -> None:
-        lengths = 3 * sizes.astype(np.int64).prod(axis=1)
-        self.offsets = np.concatenate([[0], np.cumsum(lengths)])
-        self.shapes = np.zeros((len(sizes), 2), np.int64)
-        self.buffer = np.empty(self.offsets[-1], np.uint8)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> 'ImageStore':
-        # mmengine's get_subset copies a data set; the images stay shared.
-        return self
-
-    def __len__(self) -> int:
-        return len(self.shapes)
-
-    def __setitem__(self, index: int, image: np.ndarray) -> None:
-        self.shapes[index] = image.shape[:2]
-        self[index][:] = image
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        height, width = self.shapes[index]
-        start = self.offsets[index]
-        flat = self.buffer[start : start + 3 * height * width]
-        return flat.reshape(height, width, 3)
 
 
 @DATASETS.register_module()
@@ -71,15 +37,20 @@ class InMemoryImages(CustomDataset):
 
     - ``ann_file`` that ends in ``.npz``, with the arrays ``jpeg`` (uint8, all
       encoded files one after another), ``offset`` (int64, N + 1; file i is
-      ``jpeg[offset[i]:offset[i + 1]]``) and, for ``with_label``, ``label`` (N);
-    - another ``ann_file``: a text file with one ``path label`` a line, or one
-      ``path`` with ``with_label=False``;
-    - the folder ``data_root/data_prefix``: one subfolder per class, or, with
-      ``with_label=False``, all images below it.
+      ``jpeg[offset[i]:offset[i + 1]]``) and, if there are labels, ``label`` (N);
+    - another ``ann_file``: a text file with one ``path label`` or one ``path`` a
+      line;
+    - the folder ``data_root/data_prefix``: one subfolder per class, or images in
+      any depth without labels.
 
     Args:
-        short_side: Shrink images whose shorter side is longer than this many
-            pixels to it; None keeps all as they are.
+        with_label: Whether images have labels. None, the default, looks: an array
+            ``label``, an integer at the end of every line, or subfolders and no
+            image beside them.
+        max_images: Keep this many images, evenly spaced over the list (so of all
+            classes); None keeps all.
+        short_side: Resize images to this shorter side in pixels; None keeps all
+            as they are.
         max_memory_gib: Refuse to start if the decoded images need more. Defaults
             to 8, this project's choice.
         on_corrupt: ``'raise'`` an error for a file that cannot be decoded, or
@@ -99,25 +70,36 @@ class InMemoryImages(CustomDataset):
     def __init__(
         self,
         *args: Any,
+        with_label: bool | None = None,
+        max_images: int | None = None,
         short_side: int | None = None,
         max_memory_gib: float = 8.0,
         on_corrupt: str = 'raise',
         num_threads: int | None = None,
+        lazy_init: bool = False,
         **kwargs: Any,
     ) -> None:
-        if short_side is not None and short_side < 1:
-            raise ValueError(f'short_side must be at least 1 or None, got {short_side}')
-        if max_memory_gib <= 0:
-            raise ValueError(f'max_memory_gib must be positive, got {max_memory_gib}')
+        given = {
+            'max_images': max_images,
+            'short_side': short_side,
+            'max_memory_gib': max_memory_gib,
+            'num_threads': num_threads,
+        }
+        for name, value in given.items():
+            if value is not None and value <= 0:
+                raise ValueError(f'{name} must be positive, got {value}')
         if on_corrupt not in ('raise', 'skip'):
             raise ValueError(f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}")
+        self.max_images = max_images
         self.short_side = short_side
         self.max_memory_gib = max_memory_gib
         self.on_corrupt = on_corrupt
-        self.num_threads = num_threads or min(8, os.cpu_count() or 1)
+        self.num_threads = num_threads
         self.store: ImageStore | None = None
-        self._encoded: tuple[np.ndarray, np.ndarray] | None = None
-        super().__init__(*args, **kwargs)
+        self._encoded: list[np.ndarray] = []
+        super().__init__(*args, with_label=with_label, lazy_init=True, **kwargs)
+        if not lazy_init:
+            self.full_init()
 
     def load_data_list(self) -> list[dict]:
         """List the images; see the class for the three layouts."""
@@ -126,42 +108,22 @@ class InMemoryImages(CustomDataset):
                 f'no annotation file {self.ann_file!r}: check data_root and ann_file'
             )
         if str(self.ann_file).endswith('.npz'):
-            data_list = self._load_npz()
+            infos = self._list_npz()
+        elif self.ann_file:
+            infos = self._list_lines()
         else:
-            data_list = self._load_files()
-        if not data_list:
+            infos = self._list_folder()
+        if not infos:
             raise ValueError(f'{self.ann_file or self.img_prefix!r} lists no images')
-        return data_list
+        if self.max_images is not None and self.max_images < len(infos):
+            chosen = np.linspace(0, len(infos), self.max_images, endpoint=False)
+            infos = [infos[int(index)] for index in chosen]
+        return [{**info, 'store_index': index} for index, info in enumerate(infos)]
 
-    def _load_files(self) -> list[dict]:
-        if not self.ann_file:
-            if not Path(self.img_prefix).is_dir():
-                raise FileNotFoundError(
-                    f'no folder {self.img_prefix!r}: check data_root and data_prefix'
-                )
-            try:
-                return super().load_data_list()
-            except RuntimeError as error:  # CustomDataset found nothing
-                hint = (
-                    'one subfolder per class is expected, or with_label=False'
-                    if self.with_label
-                    else 'check data_root and data_prefix'
-                )
-                raise ValueError(
-                    f'no images below {self.img_prefix!r} with the extensions '
-                    f'{", ".join(sorted(self.extensions))}: {hint}'
-                ) from error
-        if self.with_label:
-            for number, line in enumerate(Path(self.ann_file).open(), start=1):
-                if not line.strip().rpartition(' ')[2].isdecimal():
-                    raise ValueError(
-                        f'{self.ann_file}:{number} is not "path label": '
-                        f'{line.strip()!r}; without labels set with_label=False'
-                    )
-        return super().load_data_list()
-
-    def _load_npz(self) -> list[dict]:
+    def _list_npz(self) -> list[dict]:
         with np.load(self.ann_file, allow_pickle=False) as pack:
+            if self.with_label is None:
+                self.with_label = 'label' in pack
             wanted = ['jpeg', 'offset'] + ['label'] * self.with_label
             missing = [name for name in wanted if name not in pack]
             if missing:
@@ -170,38 +132,160 @@ class InMemoryImages(CustomDataset):
                     f'{", ".join(pack)}'
                 )
             jpeg, offset = pack['jpeg'], pack['offset']
-            labels = pack['label'].tolist() if self.with_label else None
+            labels = pack['label'] if self.with_label else None
         count = len(offset) - 1
-        fits = count >= 0 and offset[0] >= 0 and offset[-1] <= len(jpeg)
-        if not fits or (np.diff(offset) < 0).any():
+        if count < 0 or offset[0] < 0 or offset[-1] > len(jpeg) or any(
+            np.diff(offset) < 0
+        ):
             raise ValueError(f'{self.ann_file}: offset does not fit jpeg')
         if labels is not None and len(labels) != count:
             raise ValueError(
                 f'{self.ann_file}: {len(labels)} labels for {count} images'
             )
-        self._encoded = jpeg, offset
-        name = Path(self.ann_file).name
-        data_list: list[dict] = [
-            {'img_path': f'{name}[{i}]', 'npz_index': i} for i in range(count)
+        self._encoded = np.split(jpeg[: offset[-1]], offset[1:-1]) if count else []
+        infos: list[dict] = [
+            {'img_path': f'{self.ann_file}[{i}]', 'npz_index': i} for i in range(count)
         ]
-        if labels is not None:
-            for info, label in zip(data_list, labels, strict=True):
-                info['gt_label'] = int(label)
-        return data_list
+        for info, label in zip(infos, () if labels is None else labels, strict=False):
+            info['gt_label'] = int(label)
+        return infos
+
+    def _list_lines(self) -> list[dict]:
+        lines = Path(self.ann_file).read_text(encoding='utf-8').splitlines()
+        labelled = [line.strip().rpartition(' ')[2].isdecimal() for line in lines]
+        if self.with_label is None:
+            self.with_label = all(labelled)
+        if self.with_label and not all(labelled):
+            number = labelled.index(False)
+            raise ValueError(
+                f'{self.ann_file}:{number + 1} is not "path label": '
+                f'{lines[number]!r}; without labels set with_label=False'
+            )
+        return super().load_data_list()
+
+    def _list_folder(self) -> list[dict]:
+        folder = Path(self.img_prefix)
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f'no folder {self.img_prefix!r}: check data_root and data_prefix'
+            )
+        if self.with_label is None:
+            entries = list(folder.iterdir())
+            self.with_label = any(entry.is_dir() for entry in entries) and not any(
+                self.is_valid_file(entry.name) for entry in entries
+            )
+        try:
+            return super().load_data_list()
+        except RuntimeError as error:  # CustomDataset found no image
+            raise ValueError(
+                f'no images below {self.img_prefix!r} with the extensions '
+                f'{", ".join(sorted(self.extensions))}'
+                + (', in one subfolder per class' if self.with_label else '')
+            ) from error
 
     def full_init(self) -> None:
         """List and decode the images."""
         if self._fully_initialized:
             return
         super().full_init()
-        self._decode_all()
-        self._encoded = None
+        try:
+            self._decode_all()
+        except BaseException:
+            self._fully_initialized = False
+            raise
+        finally:
+            self._encoded = []
+
+    def _decode_all(self) -> None:
+        infos = [super(InMemoryImages, self).get_data_info(i) for i in range(len(self))]
+        sizes = map_with_progress(
+            self._measure, infos, 'Reading image sizes', self.num_threads
+        )
+        pixels = np.zeros(1 + max(info['store_index'] for info in infos), np.int64)
+        for info, size in zip(infos, sizes, strict=True):
+            pixels[info['store_index']] = size
+        needed = 3 * pixels.sum() / _GIB
+        if needed > self.max_memory_gib:
+            raise MemoryError(
+                f'{len(infos)} decoded images of {self.ann_file or self.img_prefix!r} '
+                f'need {needed:.3g} GiB, more than max_memory_gib='
+                f'{self.max_memory_gib:g}: set short_side or max_images, raise '
+                'max_memory_gib, or use a data set that reads files'
+            )
+        self.store = ImageStore(pixels)
+        good = map_with_progress(
+            self._decode, infos, 'Decoding images', self.num_threads
+        )
+        if not all(good):
+            self.get_subset_([index for index, fine in enumerate(good) if fine])
+        if not len(self):
+            raise ValueError(
+                f'no image of {self.ann_file or self.img_prefix!r} can be decoded'
+            )
+
+    def _read(self, info: Mapping[str, Any]) -> np.ndarray:
+        if 'npz_index' in info:
+            return self._encoded[info['npz_index']]
+        return read_bytes(info['img_path'])
+
+    def _measure(self, info: Mapping[str, Any]) -> int:
+        """Return the number of pixels to store, from the header; 0 if corrupt."""
+        try:
+            with Image.open(io.BytesIO(self._read(info))) as image:
+                width, height = image.size
+        except (ValueError, SyntaxError, Image.DecompressionBombError, OSError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            return 0
+        height, width = resized_shape(height, width, self.short_side)
+        return height * width
+
+    def _decode(self, info: Mapping[str, Any]) -> bool:
+        """Decode one image into the store; False if it is corrupt and skipped."""
+        assert self.store is not None
+        try:
+            image = decode(self._read(info), info['img_path'])
+            image = resize_short_side(image, self.short_side)
+            self.store[info['store_index']] = image
+        except CorruptImageError as error:
+            if self.on_corrupt == 'raise':
+                raise
+            print_log(f'left out: {error}', logger='current', level=logging.WARNING)
+            return False
+        return True
+
+    @property
+    def images(self) -> np.ndarray | list[np.ndarray]:
+        """All images, (N, H, W, 3) uint8 BGR; a list if their shapes differ."""
+        self.full_init()
+        assert self.store is not None
+        images = [self.store[row] for row in self._rows()]
+        same = len({image.shape for image in images}) == 1
+        return np.stack(images) if same else images
+
+    @property
+    def labels(self) -> np.ndarray:
+        """All labels, (N,) int64.
+
+        Raises:
+            ValueError: If the images have no labels.
+        """
+        self.full_init()
+        if not self.with_label:
+            raise ValueError(f'{self.ann_file or self.img_prefix!r} has no labels')
+        return self.get_gt_labels().astype(np.int64)
+
+    def _rows(self) -> list[int]:
+        return [
+            super(InMemoryImages, self).get_data_info(i)['store_index']
+            for i in range(len(self))
+        ]
 
     def get_data_info(self, idx: int) -> dict:
         """Return one image and its annotation; the image is a copy."""
         info = super().get_data_info(idx)
-        if self.store is not None:
-            # A copy: transforms that write in place would spoil later epochs.
-            info['img'] = self.store[info['store_index']].copy()
-            info['img_shape'] = info['ori_shape'] = info['img'].shape[:2]
+        assert self.store is not None
+        # A copy: transforms that write in place would spoil later epochs.
+        info['img'] = self.store[info['store_index']].copy()
+        info['img_shape'] = info['ori_shape'] = info['img'].shape[:2]
         return info

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The transfer suite: tasks × checkpoints × seeds to one honest table."""

@@ -3,7 +3,7 @@
 The chain of brightness, contrast, saturation and hue changes (random order,
 clamped after each) is nonlinear only where it clamps and where the hue crosses a
 sextant of the HSV hexagon, so on one view it is close to an affine map of the
-three channels. :func:`jitter` runs the chain on a grid of about a thousand pixels
+three channels. :func:`jitter` runs the chain on a grid of about 256 pixels
 only, fits that map by least squares and applies it to the whole view in one pass.
 """
 
@@ -17,13 +17,14 @@ import numpy as np
 # Rec. 601 weights of B, G, R, as torchvision and OpenCV use them for grey.
 GRAY_WEIGHTS = (0.114, 0.587, 0.299)
 ORDERS = tuple(permutations(range(4)))
-# A view of at most this many pixels gets the chain itself; in a larger one the
-# grid has about so many.
-_GRID_PIXELS = 1024
+# More pixels in the grid bring the fit no closer.
+_GRID_PIXELS = 256
+# A view of at most this many pixels gets the chain itself, which is faster there.
+_EXACT_PIXELS = 2048
 # The corners of a colour cube keep the fit defined on grey or flat views. Their
 # weight is this project's choice: small beside a thousand pixels of a photograph.
-_ANCHORS = np.array(list(product((64, 192), repeat=3)), np.uint8)[:, None]
-_ANCHOR_WEIGHT = 0.1
+_ANCHORS = np.array(list(product((64, 192), repeat=3)), np.uint8)[None]
+_ANCHOR_WEIGHT = 0.01
 _BLUR_STEPS = 50  # sigmas per pixel for which kernels are kept
 
 Factors = Sequence[float]
@@ -42,7 +43,7 @@ def apply_chain(
         factors: Brightness, contrast and saturation factors (1 changes nothing)
             and the rotation of the hue in turns (0 changes nothing).
         order: Permutation of 0–3, the order of the four operations.
-        anchors: How many of the last rows do not belong to the picture and do not
+        anchors: How many of the last columns do not belong to the picture and do not
             count in the mean grey that contrast keeps.
 
     Returns:
@@ -57,7 +58,7 @@ def apply_chain(
         elif index == 0:
             image = cv2.addWeighted(image, factor, image, 0, 0)
         elif index == 1:
-            blue, green, red, _ = cv2.mean(image[: len(image) - anchors])
+            blue, green, red, _ = cv2.mean(image[:, : image.shape[1] - anchors])
             gray = 0.114 * blue + 0.587 * green + 0.299 * red
             image = cv2.addWeighted(image, factor, image, 0, (1 - factor) * gray)
         else:
@@ -91,15 +92,25 @@ def fit_chain(image: np.ndarray, factors: Factors, order: Sequence[int]) -> np.n
     """
     height, width = image.shape[:2]
     step = max(1, round((height * width / _GRID_PIXELS) ** 0.5))
-    grid = image[step // 2 :: step, step // 2 :: step].reshape(-1, 1, 3)
-    before = np.concatenate([grid, _ANCHORS])
-    after = apply_chain(before, factors, order, anchors=len(_ANCHORS))
-    x = np.ones((len(before), 4))
-    x[:, :3] = before[:, 0]
-    y = after[:, 0].astype(np.float64)
-    x[-len(_ANCHORS) :] *= _ANCHOR_WEIGHT
-    y[-len(_ANCHORS) :] *= _ANCHOR_WEIGHT
-    return np.linalg.solve(x.T @ x, x.T @ y).T
+    grid = image[step // 2 :: step, step // 2 :: step].reshape(1, -1, 3)
+    pixels = np.concatenate([grid, _ANCHORS], axis=1)
+    after = apply_chain(pixels, factors, order, anchors=_ANCHORS.shape[1])[0]
+    x = np.ones((pixels.shape[1], 4))
+    x[:, :3] = pixels[0]
+    weighted = x.copy()
+    weighted[-_ANCHORS.shape[1] :] *= _ANCHOR_WEIGHT
+    solver = np.linalg.inv(weighted.T @ x) @ weighted.T
+    fit = solver @ after
+    dark, bright = after == 0, after == 255
+    if dark.any() or bright.any():
+        # The map is clamped when it is applied, so a sample at the limit only says
+        # that the map is at or beyond it: take the fit's own value there (EM for a
+        # Tobit model). Two rounds halve the error of the mean, more add little.
+        for _ in range(2):
+            guess = x @ fit
+            bound = np.where(dark, np.minimum(guess, 0), after)
+            fit = solver @ np.where(bright, np.maximum(guess, 255), bound)
+    return fit.T
 
 
 def jitter(
@@ -116,7 +127,7 @@ def jitter(
     Returns:
         (H, W, 3) uint8.
     """
-    if exact or image.shape[0] * image.shape[1] <= _GRID_PIXELS:
+    if exact or image.shape[0] * image.shape[1] <= _EXACT_PIXELS:
         return apply_chain(image, factors, order)
     return cv2.transform(image, fit_chain(image, factors, order))
 

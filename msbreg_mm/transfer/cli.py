@@ -1,0 +1,231 @@
+"""What ``tools/transfer.py`` and ``tools/report.py`` do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from msbreg_mm.transfer.formats import print_tables
+from msbreg_mm.transfer.job import has_result
+from msbreg_mm.transfer.locks import LockedError
+from msbreg_mm.transfer.plan import Job, parse_checkpoints, plan_jobs
+from msbreg_mm.transfer.progress import SuiteView
+from msbreg_mm.transfer.report import write_report
+from msbreg_mm.transfer.runner import (
+    Cluster,
+    JobStatus,
+    State,
+    local_cluster,
+    run_suite,
+)
+from msbreg_mm.transfer.store import read_records
+from msbreg_mm.transfer.table import build_tables
+from msbreg_mm.transfer.tasks import find_tasks, load_task, resolve_tasks
+from msbreg_mm.transfer.trainer import Trainer
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class SuiteOptions:
+    """The command line of ``tools/transfer.py``; see its ``--help``."""
+
+    checkpoints: Sequence[str]
+    tasks: Sequence[str]
+    seeds: Sequence[int] = (0, 1, 2)
+    work_dir: str = 'work_dirs/transfer'
+    dry_run: bool = False
+    jobs: int | None = None
+    gpus_per_job: int = 1
+    cluster: str = 'local'
+    slurm_options: Sequence[str] = ()
+    amp: bool = False
+    auto_scale_lr: bool = False
+    allow_partial: bool = False
+    trust: bool = False
+    cfg_options: Sequence[str] = ()
+    pretrain_dir: Sequence[str] = ()
+    command: Sequence[str] = field(default=())
+
+
+def _without_traceback(function: Callable[..., int]) -> Callable[..., int]:
+    """Turn the errors of bad input into one message and exit code 2."""
+
+    @wraps(function)
+    def guarded(*args: object, **kwargs: object) -> int:
+        try:
+            return function(*args, **kwargs)
+        except (OSError, ValueError, LockedError) as error:
+            Console(stderr=True).print(
+                Text(f'error: {error}', style='red'), soft_wrap=True
+            )
+            return 2
+
+    return guarded
+
+
+@_without_traceback
+def run(options: SuiteOptions, console: Console | None = None) -> int:
+    """Plan, run and report a suite.
+
+    Args:
+        options: The command line.
+        console: Where to print; standard output by default.
+
+    Returns:
+        Exit code: 0, 1 if jobs failed, 2 for bad input, 130 after Ctrl-C.
+    """
+    console = console or Console()
+    if not options.checkpoints or not options.tasks:
+        raise ValueError(
+            'give at least one checkpoint (a file, name=file or random) and --tasks '
+            '(see --list-tasks)'
+        )
+    trainer = _trainer(options)
+    tasks = resolve_tasks(options.tasks)
+    jobs = plan_jobs(
+        tasks,
+        parse_checkpoints(options.checkpoints),
+        options.seeds,
+        options.work_dir,
+        options.cfg_options,
+        trainer.settings,
+    )
+    if options.dry_run:
+        return _print_plan(jobs, console)
+    cluster = _cluster(options)
+    try:
+        with SuiteView(console) as view:
+            statuses = run_suite(jobs, options.work_dir, trainer, cluster, view)
+    except KeyboardInterrupt:
+        console.print(
+            Text('Stopped. The same command goes on from here.', style='yellow')
+        )
+        return INTERRUPTED
+    report(options.work_dir, options.pretrain_dir, console)
+    return _print_failures(statuses, console)
+
+
+@_without_traceback
+def report(
+    work_dir: str, pretrain_dir: Sequence[str] = (), console: Console | None = None
+) -> int:
+    """Print the tables of a suite's folder and write its report files.
+
+    Args:
+        work_dir: Folder of the suite.
+        pretrain_dir: ``name=work_dir`` or ``work_dir`` of pretraining runs.
+        console: Where to print; standard output by default.
+
+    Returns:
+        Exit code: 0, or 2 for bad input.
+    """
+    console = console or Console()
+    tables = build_tables(read_records(work_dir))
+    print_tables(tables, console)
+    if not tables:
+        console.print(Text(f'No finished job in {work_dir} yet.', style='yellow'))
+        return 0
+    written = write_report(work_dir, pretrain_dir)
+    console.print(Text(f'Report: {written}', style='bold'), soft_wrap=True)
+    return 0
+
+
+def list_tasks(console: Console | None = None) -> int:
+    """Print the shipped tasks with protocol and schedule."""
+    table = Table(box=None, header_style='dim')
+    for title in ('task', 'protocol', 'schedule', 'metrics'):
+        table.add_column(title, overflow='fold')
+    for file in find_tasks():
+        task = load_task(file)
+        metrics = ', '.join(metric.title for metric in task.metrics)
+        table.add_row(task.name, task.protocol, str(task.schedule), metrics)
+    (console or Console()).print(table)
+    return 0
+
+
+def _trainer(options: SuiteOptions) -> Trainer:
+    settings = [
+        flag
+        for flag, given in (
+            ('--amp', options.amp),
+            ('--auto-scale-lr', options.auto_scale_lr),
+        )
+        if given
+    ]
+    flags = [
+        flag
+        for flag, given in (
+            ('--allow-partial', options.allow_partial),
+            ('--trust', options.trust),
+        )
+        if given
+    ]
+    return Trainer(
+        command=tuple(options.command),
+        settings=tuple(settings),
+        flags=tuple(flags),
+        cfg_options=tuple(options.cfg_options),
+        gpus_per_job=options.gpus_per_job,
+    )
+
+
+def _cluster(options: SuiteOptions) -> Cluster:
+    if options.cluster == 'local':
+        return local_cluster(options.gpus_per_job, options.jobs)
+    parameters: dict[str, object] = {'gpus_per_node': max(options.gpus_per_job, 0)}
+    for argument in options.slurm_options:
+        key, separator, value = argument.partition('=')
+        if not separator:
+            raise ValueError(f'--slurm-options takes key=value, got {argument!r}')
+        parameters[key] = int(value) if value.isdigit() else value
+    return Cluster('slurm', parameters=parameters)
+
+
+def _print_plan(jobs: Sequence[Job], console: Console) -> int:
+    table = Table(box=None, header_style='dim')
+    for title in ('task', 'checkpoint', 'seed', 'schedule', 'state', 'folder'):
+        table.add_column(title, overflow='fold')
+    for job in jobs:
+        table.add_row(
+            job.task.name,
+            job.checkpoint.name,
+            str(job.identity.seed),
+            str(job.task.schedule),
+            (State.CACHED if has_result(job) else State.PENDING).value,
+            str(job.folder),
+        )
+    console.print(table)
+    missing = sum(not has_result(job) for job in jobs)
+    console.print(f'{len(jobs)} jobs, {missing} to run.')
+    return 0
+
+
+def _print_failures(statuses: Sequence[JobStatus], console: Console) -> int:
+    failed = [status for status in statuses if status.state is State.FAILED]
+    if failed:
+        console.print(Text(f'{len(failed)} jobs failed:', style='bold red'))
+    for status in failed:
+        console.print(Text(f'- {status.job.name}: {status.reason}'), soft_wrap=True)
+    return 1 if failed else 0
+
+
+def pretrain_dirs(arguments: Sequence[str]) -> dict[str, Path]:
+    """Read ``name=work_dir`` or ``work_dir`` arguments.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+    """
+    found = {}
+    for argument in arguments:
+        name, separator, path = argument.partition('=')
+        if not separator:
+            name, path = Path(argument).name, argument
+        if not Path(path).is_dir():
+            raise FileNotFoundError(f'no pretraining folder {path}')
+        found[name] = Path(path)
+    return found

@@ -1,0 +1,158 @@
+"""Per-class AP, AP by size and precision-recall from a job's kept predictions."""
+
+import contextlib
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+
+from msbreg_mm.transfer.scalars import find_scalars
+from msbreg_mm.transfer.store import read_json, write_json
+from msbreg_mm.transfer.trainer import PREDICTIONS
+
+CACHE = 'details.json'
+SIZES = ('small', 'medium', 'large')
+KINDS = {'bbox': 'box', 'segm': 'mask'}
+
+
+@dataclass
+class Details:
+    """What COCO's evaluation knows beyond the averages; all in percent.
+
+    Attributes:
+        per_class: Class → AP; classes without ground truth are left out.
+        by_size: ``small``, ``medium``, ``large`` → AP; absent sizes left out.
+        precision: Precision at IoU 0.50, mean over classes, at the 101 recall
+            levels 0, 0.01, …, 1.
+    """
+
+    per_class: dict[str, float] = field(default_factory=dict)
+    by_size: dict[str, float] = field(default_factory=dict)
+    precision: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """Where a run's validation data lies.
+
+    Attributes:
+        ann_file: COCO annotation file.
+        image_dir: Folder of the images.
+        classes: Class names, or ``None`` for all of the file.
+    """
+
+    ann_file: Path
+    image_dir: Path
+    classes: tuple[str, ...] | None
+
+
+def validation_set(folder: Path) -> ValidationSet:
+    """Find a run's validation data through the config it was run with.
+
+    Args:
+        folder: Folder of a job.
+
+    Raises:
+        FileNotFoundError: If the config or the annotation file is gone.
+    """
+    configs = [file.with_name('config.py') for file in find_scalars(folder)]
+    configs = [file for file in configs if file.is_file()]
+    if not configs:
+        raise FileNotFoundError(f'{folder} has no vis_data/config.py of its run')
+    cfg = Config.fromfile(configs[-1], import_custom_modules=False)
+    dataset = cfg.val_dataloader.dataset
+    root = Path(dataset.get('data_root') or '')
+    ann_file = Path(cfg.val_evaluator.get('ann_file') or root / dataset.ann_file)
+    if not ann_file.is_file():
+        raise FileNotFoundError(f'no annotation file {ann_file} (of {folder})')
+    classes = (dataset.get('metainfo') or {}).get('classes')
+    prefix = (dataset.get('data_prefix') or {}).get('img', '')
+    return ValidationSet(
+        ann_file, root / prefix, tuple(classes) if classes is not None else None
+    )
+
+
+def read_details(folder: Path) -> dict[str, Details]:
+    """Evaluate a job's kept predictions in detail; kept in ``details.json``.
+
+    Args:
+        folder: Folder of a job.
+
+    Returns:
+        ``'bbox'`` and ``'segm'``, as far as there are predictions.
+
+    Raises:
+        FileNotFoundError: If the run's config or annotations are gone.
+    """
+    files = {kind: folder / f'{PREDICTIONS}.{kind}.json' for kind in KINDS}
+    files = {kind: file for kind, file in files.items() if file.is_file()}
+    if not files:
+        return {}
+    stamp = {kind: file.stat().st_mtime_ns for kind, file in files.items()}
+    cached = read_json(folder / CACHE)
+    if cached and cached.get('of') == stamp:
+        return {kind: Details(**content) for kind, content in cached['details'].items()}
+    data = validation_set(folder)
+    details = {kind: evaluate(data, file, kind) for kind, file in files.items()}
+    content = {kind: asdict(detail) for kind, detail in details.items()}
+    write_json(folder / CACHE, {'of': stamp, 'details': content})
+    return details
+
+
+def evaluate(data: ValidationSet, predictions: Path, kind: str) -> Details:
+    """Run COCO's evaluation on a prediction file.
+
+    Args:
+        data: Ground truth.
+        predictions: COCO result file.
+        kind: ``'bbox'`` or ``'segm'``.
+
+    Returns:
+        The details; empty if nothing was detected.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    results = json.loads(predictions.read_text(encoding='utf-8'))
+    if not results:
+        return Details()
+    if kind == 'segm':  # else COCO takes the area of the box for the size
+        results = [{k: v for k, v in r.items() if k != 'bbox'} for r in results]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(data.ann_file))
+        names = {cat['id']: cat['name'] for cat in truth.dataset['categories']}
+        evaluation = COCOeval_faster(truth, truth.loadRes(results), kind)
+        evaluation.params.catIds = [
+            cat
+            for cat in sorted(names)
+            if data.classes is None or names[cat] in data.classes
+        ]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    # IoU thresholds × recall levels × classes × sizes (all first) × detections
+    precision = np.asarray(evaluation.eval['precision'])[..., -1] * 100
+    cats = evaluation.params.catIds
+    per_class = {
+        names[cat]: _mean(precision[:, :, index, 0]) for index, cat in enumerate(cats)
+    }
+    by_size = {
+        size: _mean(precision[:, :, :, index])
+        for index, size in enumerate(SIZES, start=1)
+    }
+    at_50 = np.where(precision[0, :, :, 0] < 0, np.nan, precision[0, :, :, 0])
+    present = ~np.isnan(at_50).all(axis=0)
+    return Details(
+        {name: ap for name, ap in per_class.items() if ap is not None},
+        {size: ap for size, ap in by_size.items() if ap is not None},
+        [round(float(x), 2) for x in at_50[:, present].mean(axis=1)]
+        if present.any()
+        else [],
+    )
+
+
+def _mean(precision: np.ndarray) -> float | None:
+    """AP over the entries that have ground truth (the others are negative)."""
+    valid = precision[precision > -1]
+    return round(float(valid.mean()), 2) if valid.size else None

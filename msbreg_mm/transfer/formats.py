@@ -1,0 +1,225 @@
+"""Tables as Markdown, LaTeX, CSV and for the terminal."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from msbreg_mm.transfer.statistics import Difference, Summary
+from msbreg_mm.transfer.table import Column, ResultTable, Row
+
+MISSING = '–'
+FOOTNOTE = (
+    '± is the sample standard deviation over seeds. Δ is the mean difference to '
+    'random initialisation, paired over seeds, with its 95 % t-interval; * marks '
+    'intervals that leave out zero.'
+)
+
+
+def format_summary(summary: Summary | None) -> str:
+    """``28.1 ± 0.7``; without ± for one seed."""
+    if summary is None:
+        return MISSING
+    spread = f' ± {summary.std:.1f}' if summary.std is not None else ''
+    return f'{summary.mean:.1f}{spread}'
+
+
+def format_difference(difference: Difference | None) -> str:
+    """``+5.2 [+3.9, +6.5]*``; without interval for one seed."""
+    if difference is None:
+        return MISSING
+    text = f'{difference.mean:+.1f}'
+    if difference.low is not None and difference.high is not None:
+        text += f' [{difference.low:+.1f}, {difference.high:+.1f}]'
+    return text + ('*' if difference.significant else '')
+
+
+def format_published(value: float | None, std: float | None) -> str:
+    """A published value, with its spread where the source gives it."""
+    if value is None:
+        return MISSING
+    return f'{value:.1f} ± {std:.1f}' if std is not None else f'{value:.1f}'
+
+
+def headers(table: ResultTable) -> list[str]:
+    """Column titles of a table."""
+    titles = [column.title for column in table.columns]
+    differences = [f'Δ {title}' for title in titles] if _compares(table) else []
+    return ['checkpoint', 'seeds', *titles, *differences]
+
+
+def cells(table: ResultTable, row: Row) -> list[str]:
+    """Texts of a row, as :func:`headers` names them."""
+    name = f'{row.name} ({"; ".join(row.notes)})' if row.notes else row.name
+    texts = [name, str(len(row.seeds))]
+    texts += [format_summary(row.summaries.get(c.key)) for c in table.columns]
+    if _compares(table):
+        for column in table.columns:
+            difference = row.differences.get(column.key)
+            texts.append(format_difference(difference))
+    return texts
+
+
+def published_cells(table: ResultTable) -> list[list[str]]:
+    """Texts of the published rows; their seeds are not known here."""
+    blanks = [MISSING] * len(table.columns) if _compares(table) else []
+    return [
+        [
+            f'{row.name} [{row.source}]',
+            MISSING,
+            *(
+                format_published(row.values.get(c.title), row.std.get(c.title))
+                for c in table.columns
+            ),
+            *blanks,
+        ]
+        for row in table.published
+    ]
+
+
+def to_markdown(tables: Sequence[ResultTable]) -> str:
+    """Write GitHub tables, one per protocol."""
+    parts = []
+    for table in tables:
+        names = headers(table)
+        lines = [f'### {table.task}', '', f'Protocol: {table.protocol}', '']
+        lines += [_pipe(names), _pipe(['---'] + ['---:'] * (len(names) - 1))]
+        lines += [_pipe(cells(table, row)) for row in table.rows]
+        lines += [_pipe(row) for row in published_cells(table)]
+        parts.append('\n'.join([*lines, '', _provenance(table)]))
+    return '\n\n'.join([*parts, f'{FOOTNOTE}\n'])
+
+
+def to_latex(tables: Sequence[ResultTable]) -> str:
+    """Write tables with booktabs rules (``\\usepackage{booktabs}``)."""
+    parts = []
+    for table in tables:
+        names = headers(table)
+        lines = [
+            f'% {table.task}: {_provenance(table)}',
+            r'\begin{table}',
+            r'  \centering',
+            rf'  \caption{{{_tex(table.task)}. {_tex(table.protocol)}.}}',
+            rf'  \begin{{tabular}}{{l{"r" * (len(names) - 1)}}}',
+            r'    \toprule',
+            _tex_row(names),
+            r'    \midrule',
+            *(_tex_row(cells(table, row)) for row in table.rows),
+        ]
+        if table.published:
+            lines += [r'    \midrule', *map(_tex_row, published_cells(table))]
+        lines += [r'    \bottomrule', r'  \end{tabular}', r'\end{table}']
+        parts.append('\n'.join(lines))
+    return '\n\n'.join([*parts, f'% {FOOTNOTE}\n'])
+
+
+def to_csv(tables: Sequence[ResultTable]) -> str:
+    """Write one line per run and metric: all numbers and where they come from."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator='\n')
+    writer.writerow(
+        'task protocol checkpoint checkpoint_sha256 config_hash seed metric value '
+        'device wall_time_s finished notes versions'.split()
+    )
+    for table in tables:
+        for row in table.rows:
+            for stored in row.records:
+                record, identity = stored.record, stored.record.identity
+                versions = ' '.join(f'{k}={v}' for k, v in record.versions.items())
+                for metric, value in record.metrics.items():
+                    writer.writerow(
+                        [record.task, record.protocol, record.checkpoint,
+                         identity.checkpoint_sha256, identity.config_hash,
+                         identity.seed, metric, value, record.device,
+                         record.wall_time_s, record.finished,
+                         '; '.join(record.notes), versions]
+                    )  # fmt: skip
+    return stream.getvalue()
+
+
+def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
+    """Show the tables in a terminal."""
+    for result in tables:
+        title = Text(result.task, style='bold')
+        title.append(f'\n{result.protocol}', style='not bold dim')
+        table = Table(title=title, title_justify='left', header_style='dim')
+        for index, name in enumerate(headers(result)):
+            table.add_column(name, justify='right' if index else 'left')
+        best = _best(result)
+        for row in result.rows:
+            texts: list[Text] = [Text(text) for text in cells(result, row)]
+            for index, column in enumerate(result.columns, start=2):
+                if best.get(column.key) is row:
+                    texts[index].stylize('bold')
+            table.add_row(*texts)
+        if result.published:
+            table.add_section()
+            for line in published_cells(result):
+                table.add_row(*(Text(text, style='dim') for text in line))
+        console.print(table)
+        console.print(Text(_provenance(result), style='dim'))
+    if tables:
+        console.print(Text(FOOTNOTE, style='dim'))
+
+
+def provenance(table: ResultTable) -> list[str]:
+    """Say where a table's numbers come from: seeds, hashes, versions, device."""
+    records = [stored.record for row in table.rows for stored in row.records]
+    seeds = sorted({record.identity.seed for record in records})
+    versions = {tuple(record.versions.items()) for record in records}
+    texts = [
+        f'seeds {", ".join(map(str, seeds))}',
+        f'config {table.config_hash[:12]}',
+    ]
+    texts += [
+        f'{row.name}: sha256 {sha[:12]}'
+        for row in table.rows
+        if (sha := row.records[0].record.identity.checkpoint_sha256)
+    ]
+    for group in sorted(versions):
+        texts.append(', '.join(f'{name} {number}' for name, number in group))
+    texts += sorted({record.device for record in records})
+    if not table.has_baseline:
+        texts.append('no random-initialisation baseline was run')
+    return texts
+
+
+def _provenance(table: ResultTable) -> str:
+    return '; '.join(provenance(table)) + '.'
+
+
+def _compares(table: ResultTable) -> bool:
+    return any(row.differences for row in table.rows)
+
+
+def _best(table: ResultTable) -> dict[str, Row]:
+    def mean(row: Row, column: Column) -> float:
+        summary = row.summaries.get(column.key)
+        return summary.mean if summary else float('-inf')
+
+    return {
+        column.key: max(table.rows, key=lambda row: mean(row, column))
+        for column in table.columns
+    }
+
+
+def _pipe(texts: Sequence[str]) -> str:
+    return '| ' + ' | '.join(text.replace('|', r'\|') for text in texts) + ' |'
+
+
+def _tex_row(texts: Sequence[str]) -> str:
+    return '    ' + ' & '.join(map(_tex, texts)) + r' \\'
+
+
+def _tex(text: str) -> str:
+    for old, new in (
+        ('\\', r'\textbackslash '), ('_', r'\_'), ('%', r'\%'), ('&', r'\&'),
+        ('#', r'\#'), ('$', r'\$'), ('{', r'\{'), ('}', r'\}'),
+        (' ± ', r' $\pm$ '), ('Δ', r'$\Delta$'), ('–', '--'), ('·', r'$\cdot$'),
+        ('~', r'\textasciitilde '), ('^', r'\textasciicircum '),
+    ):  # fmt: skip
+        text = text.replace(old, new)
+    return text

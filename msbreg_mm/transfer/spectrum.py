@@ -1,0 +1,111 @@
+"""Singular values of a pretraining checkpoint's embeddings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msbreg_mm.transfer.scalars import find_scalars
+from msbreg_mm.transfer.store import read_json, write_json
+
+CACHE = 'spectrum.json'
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Geometry of a set of embeddings.
+
+    Attributes:
+        values: Singular values, descending, divided by the largest.
+        effective_rank: Exponential of the entropy of the singular values.
+        dimensions: Width of the embeddings.
+        images: Number of images.
+    """
+
+    values: list[float]
+    effective_rank: float
+    dimensions: int
+    images: int
+
+
+def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
+    """Compute, once, the spectrum of a pretraining run's last checkpoint.
+
+    The embeddings are those of the backbone and the neck for the first augmented
+    view of training images, L2-normalised, in evaluation mode.
+
+    Args:
+        work_dir: Work directory of the pretraining run.
+        images: At most so many images.
+
+    Returns:
+        The spectrum; it is kept in ``spectrum.json`` of the folder.
+
+    Raises:
+        FileNotFoundError: If there is no checkpoint or no config of the run.
+        ValueError: If the model has no backbone and neck.
+    """
+    from msbreg_mm.checkpoints import verify_resumable
+    from msbreg_mm.engine.atomic_backend import find_resumable
+
+    checkpoint = find_resumable(work_dir)
+    configs = [file.with_name('config.py') for file in find_scalars(work_dir)]
+    if checkpoint is None or not configs or not configs[-1].is_file():
+        raise FileNotFoundError(
+            f'{work_dir} has no checkpoint or no vis_data/config.py of a run'
+        )
+    of = [checkpoint.name, checkpoint.stat().st_mtime_ns, images]
+    cached = read_json(work_dir / CACHE)
+    if cached and cached.get('of') == of:
+        return Spectrum(**cached['spectrum'])
+    verify_resumable(checkpoint)
+    spectrum = _compute(configs[-1], checkpoint, images)
+    write_json(work_dir / CACHE, {'of': of, 'spectrum': vars(spectrum)})
+    return spectrum
+
+
+def _compute(config: Path, checkpoint: Path, images: int) -> Spectrum:
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+    from mmengine.runner import load_checkpoint
+
+    from msbreg_mm.evaluation.geometry import effective_rank, singular_values
+
+    cfg = Config.fromfile(config)
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    if cfg.get('data_preprocessor') and not cfg.model.get('data_preprocessor'):
+        cfg.model.data_preprocessor = cfg.data_preprocessor
+    model = MODELS.build(cfg.model)
+    if not getattr(model, 'with_neck', False):
+        raise ValueError(f'{config}: the model has no backbone and neck to embed with')
+    load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    embeddings = _embed(model.eval(), cfg, images)
+    values = singular_values(embeddings)
+    return Spectrum(
+        [float(value / values[0]) for value in values],
+        effective_rank(values),
+        embeddings.shape[1],
+        embeddings.shape[0],
+    )
+
+
+def _embed(model: Any, cfg: Any, images: int) -> Any:
+    import torch
+    from mmengine.runner import Runner
+    from torch.nn.functional import normalize
+
+    loader = cfg.train_dataloader.copy()
+    loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
+    loader.update(batch_size=min(loader.get('batch_size', 64), images))
+    loader.pop('prefetch_factor', None)
+    parts, count = [], 0
+    with torch.no_grad():
+        for batch in Runner.build_dataloader(loader, seed=0):
+            views = model.data_preprocessor(batch, training=False)['inputs']
+            view = views if torch.is_tensor(views) else views[0]
+            output = model.neck(model.backbone(view))
+            output = output[0] if isinstance(output, (tuple, list)) else output
+            parts.append(normalize(output.flatten(1).float(), dim=1))
+            count += len(output)
+            if count >= images:
+                break
+    return torch.cat(parts)[:images]

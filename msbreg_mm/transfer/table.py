@@ -1,0 +1,163 @@
+"""From result records to tables: one per task and protocol."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from msbreg_mm.transfer.published import PublishedRow, published_rows
+from msbreg_mm.transfer.statistics import (
+    Difference,
+    Summary,
+    paired_difference,
+    summarize,
+)
+from msbreg_mm.transfer.store import Record, StoredRecord
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric of a table: its key in the records, its title and scale."""
+
+    key: str
+    title: str
+    scale: float
+
+
+@dataclass
+class Row:
+    """One checkpoint in one table.
+
+    Attributes:
+        name: Name of the checkpoint, with its hash where two share a name.
+        records: Its records, by seed.
+        summaries: Column key → mean and spread, scaled.
+        differences: Column key → difference to random initialisation, scaled.
+        is_random: Whether this is the random initialisation.
+        notes: What a reader must know.
+    """
+
+    name: str
+    records: list[StoredRecord]
+    summaries: dict[str, Summary]
+    differences: dict[str, Difference] = field(default_factory=dict)
+    is_random: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds, ascending."""
+        return [stored.record.identity.seed for stored in self.records]
+
+
+@dataclass
+class ResultTable:
+    """All rows of one task under one protocol and config.
+
+    Attributes:
+        task: Name of the task.
+        protocol: Protocol label.
+        config_hash: Hash of the config, equal in all rows.
+        columns: Metrics.
+        rows: Random initialisation first, then by name.
+        published: Reference rows with the same protocol label.
+    """
+
+    task: str
+    protocol: str
+    config_hash: str
+    columns: list[Column]
+    rows: list[Row]
+    published: list[PublishedRow]
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether random initialisation is among the rows."""
+        return any(row.is_random for row in self.rows)
+
+
+def build_tables(records: Sequence[StoredRecord]) -> list[ResultTable]:
+    """Group records into tables; different protocols or configs never mix.
+
+    Args:
+        records: From :func:`~msbreg_mm.transfer.store.read_records`.
+
+    Returns:
+        Tables, by task and protocol.
+    """
+    groups: dict[tuple[str, str, str], list[StoredRecord]] = defaultdict(list)
+    for stored in records:
+        record = stored.record
+        key = (record.task, record.protocol, record.identity.config_hash)
+        groups[key].append(stored)
+    return [_table(*key, groups[key]) for key in sorted(groups)]
+
+
+def scaled(record: Record, column: Column) -> float:
+    """Value of a column in a record, as tables show it."""
+    return record.metrics[column.key] * column.scale
+
+
+def _table(
+    task: str, protocol: str, config_hash: str, records: list[StoredRecord]
+) -> ResultTable:
+    columns = [Column(*column) for column in records[0].record.columns]
+    by_checkpoint: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
+    for stored in records:
+        identity = stored.record.identity
+        by_checkpoint[stored.record.checkpoint, identity.checkpoint_sha256].append(
+            stored
+        )
+    names = [name for name, _ in by_checkpoint]
+    rows = [
+        _row(
+            f'{name} ({sha[:8]})' if names.count(name) > 1 and sha else name,
+            not sha,
+            sorted(group, key=lambda stored: stored.record.identity.seed),
+            columns,
+        )
+        for (name, sha), group in by_checkpoint.items()
+    ]
+    rows.sort(key=lambda row: (not row.is_random, row.name))
+    baseline = next((row for row in rows if row.is_random), None)
+    for row in rows:
+        if baseline is not None and row is not baseline:
+            row.differences = _differences(row, baseline, columns)
+    return ResultTable(
+        task, protocol, config_hash, columns, rows, published_rows(protocol)
+    )
+
+
+def _row(
+    name: str, is_random: bool, records: list[StoredRecord], columns: list[Column]
+) -> Row:
+    summaries = {}
+    for column in columns:
+        values = [
+            scaled(stored.record, column)
+            for stored in records
+            if column.key in stored.record.metrics
+        ]
+        if values:
+            summaries[column.key] = summarize(values)
+    notes = sorted({note for stored in records for note in stored.record.notes})
+    devices = {stored.record.device for stored in records}
+    if len(devices) > 1:
+        notes.append('several devices')
+    return Row(name, records, summaries, is_random=is_random, notes=notes)
+
+
+def _differences(row: Row, baseline: Row, columns: list[Column]) -> dict:
+    found = {}
+    for column in columns:
+        pair = [_by_seed(side, column) for side in (row, baseline)]
+        if difference := paired_difference(*pair):
+            found[column.key] = difference
+    return found
+
+
+def _by_seed(row: Row, column: Column) -> dict[int, float]:
+    return {
+        stored.record.identity.seed: scaled(stored.record, column)
+        for stored in row.records
+        if column.key in stored.record.metrics
+    }
