@@ -5,7 +5,14 @@ installed without its compiled ops (see :mod:`msbreg_mm.ops`); nothing heavy is
 imported: the registries find the classes when a config first names them.
 """
 
+import os
+
 from msbreg_mm import ops
+
+# Idle OpenMP threads spin by default and take the cores of data workers and of
+# other processes: two threads on two shared cores were 2 times slower. It has no
+# effect once torch is imported, so the tools import this package first.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 __version__ = '0.1.0'
 

@@ -30,14 +30,19 @@ def write_coco(root, ann_file, img_prefix):
     images, annotations = [], []
     for index in range(4):
         write_image(root / img_prefix / f'{index}.jpg')
-        images.append(
-            dict(id=index, file_name=f'{index}.jpg', width=160, height=120)
-        )
+        images.append(dict(id=index, file_name=f'{index}.jpg', width=160, height=120))
         box = [20, 20, 60, 50]
         polygon = [20, 20, 80, 20, 80, 70, 20, 70]
         annotations.append(
-            dict(id=index + 1, image_id=index, category_id=1, bbox=box, iscrowd=0,
-                 area=3000, segmentation=[polygon])
+            dict(
+                id=index + 1,
+                image_id=index,
+                category_id=1,
+                bbox=box,
+                iscrowd=0,
+                area=3000,
+                segmentation=[polygon],
+            )
         )
     path = root / ann_file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +78,8 @@ def test_config_builds(config, tmp_path):
     root = tmp_path / 'data'
     root.mkdir()
     options = LaunchOptions(
-        config=str(ROOT / config), work_dir=str(tmp_path / 'work'),
+        config=str(ROOT / config),
+        work_dir=str(tmp_path / 'work'),
         cfg_options={'data_root': str(root)},
     )
     cfg = resolve_config(options)

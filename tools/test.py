@@ -1,13 +1,9 @@
 """Score a trained model on its config's test set."""
 
 import argparse
-import json
 import os
 
-from mmengine.config import DictAction
-from mmengine.fileio import put_text
-
-from msbreg_mm.engine.launch import LaunchOptions, run_test
+from msbreg_mm.engine.launch import DictAction, LaunchOptions, run_test
 
 
 def main() -> None:
@@ -37,10 +33,7 @@ def main() -> None:
         launcher=args.launcher,
         cfg_options=args.cfg_options,
     )
-    metrics = run_test(options, args.checkpoint)
-    if args.out and os.environ.get('RANK', '0') == '0':
-        backend = {'backend': 'msbreg_atomic'}
-        put_text(json.dumps(metrics, indent=2), args.out, backend_args=backend)
+    run_test(options, args.checkpoint, args.out)
 
 
 if __name__ == '__main__':

@@ -3,9 +3,7 @@
 import argparse
 import os
 
-from mmengine.config import DictAction
-
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import DictAction, LaunchOptions, build_runner
 
 
 def parse_args() -> LaunchOptions:

@@ -10,8 +10,6 @@ _base_ = [
 small = dict(decay_mult=0, lr_mult=0.024, lars_exclude=True)
 optim_wrapper = dict(
     optimizer=dict(lr=1.6),
-    paramwise_cfg=dict(
-        custom_keys={'bn': small, 'bias': small, 'downsample.1': small}
-    ),
+    paramwise_cfg=dict(custom_keys={'bn': small, 'bias': small, 'downsample.1': small}),
 )
 auto_scale_lr = dict(base_batch_size=2048)

@@ -10,9 +10,7 @@ lr = 0.05
 train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='SGD', lr=lr, weight_decay=1e-4, momentum=0.9),
-    paramwise_cfg=dict(
-        _delete_=True, custom_keys={'predictor': dict(fix_lr=True)}
-    ),
+    paramwise_cfg=dict(_delete_=True, custom_keys={'predictor': dict(fix_lr=True)}),
 )
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=200, by_epoch=True, begin=0, end=200)

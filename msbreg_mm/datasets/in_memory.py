@@ -89,7 +89,9 @@ class InMemoryImages(CustomDataset):
             if value is not None and value <= 0:
                 raise ValueError(f'{name} must be positive, got {value}')
         if on_corrupt not in ('raise', 'skip'):
-            raise ValueError(f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}")
+            raise ValueError(
+                f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}"
+            )
         self.max_images = max_images
         self.short_side = short_side
         self.max_memory_gib = max_memory_gib
@@ -134,8 +136,11 @@ class InMemoryImages(CustomDataset):
             jpeg, offset = pack['jpeg'], pack['offset']
             labels = pack['label'] if self.with_label else None
         count = len(offset) - 1
-        if count < 0 or offset[0] < 0 or offset[-1] > len(jpeg) or any(
-            np.diff(offset) < 0
+        if (
+            count < 0
+            or offset[0] < 0
+            or offset[-1] > len(jpeg)
+            or any(np.diff(offset) < 0)
         ):
             raise ValueError(f'{self.ann_file}: offset does not fit jpeg')
         if labels is not None and len(labels) != count:
@@ -233,7 +238,12 @@ class InMemoryImages(CustomDataset):
         try:
             with Image.open(io.BytesIO(self._read(info))) as image:
                 width, height = image.size
-        except (ValueError, SyntaxError, Image.DecompressionBombError, OSError) as error:
+        except (
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombError,
+            OSError,
+        ) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             return 0

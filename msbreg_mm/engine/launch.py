@@ -1,5 +1,6 @@
 """From a config file and command-line flags to a runner."""
 
+import json
 import logging
 import os
 import re
@@ -9,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.dist import is_main_process
+from mmengine.fileio import put_text
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from msbreg_mm.engine.atomic_backend import find_resumable
 from msbreg_mm.utils.upstream import import_scope
+
+__all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,16 @@ def build_runner(options: LaunchOptions) -> Runner:
     return runner
 
 
-def run_test(options: LaunchOptions, weights: str) -> dict[str, float]:
+def run_test(
+    options: LaunchOptions, weights: str, out: str | None = None
+) -> dict[str, float]:
     """Score a trained model on its config's test set.
 
     Args:
         options: Config file and flags.
         weights: Checkpoint that ``tools/train.py`` wrote with this config. Every
             key must match; to score a backbone alone, fine-tune it first.
+        out: JSON file for the metrics.
 
     Returns:
         Metric names and values as the config's evaluator gives them.
@@ -102,7 +110,11 @@ def run_test(options: LaunchOptions, weights: str) -> dict[str, float]:
     verify_resumable(weights)
     runner = build_runner(options)
     runner.load_checkpoint(weights, strict=True)
-    return runner.test()
+    metrics = runner.test()
+    if out is not None and is_main_process():
+        text = json.dumps(metrics, indent=2) + '\n'
+        put_text(text, out, backend_args={'backend': 'msbreg_atomic'})
+    return metrics
 
 
 def resolve_config(options: LaunchOptions) -> Config:

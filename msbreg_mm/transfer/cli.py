@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -139,7 +138,7 @@ def list_tasks(console: Console | None = None) -> int:
     """Print the shipped tasks with protocol and schedule."""
     table = Table(box=None, header_style='dim')
     for title in ('task', 'protocol', 'schedule', 'metrics'):
-        table.add_column(title, overflow='fold')
+        table.add_column(title, overflow='fold', no_wrap=title == 'task')
     for file in find_tasks():
         task = load_task(file)
         metrics = ', '.join(metric.title for metric in task.metrics)
@@ -212,20 +211,3 @@ def _print_failures(statuses: Sequence[JobStatus], console: Console) -> int:
     for status in failed:
         console.print(Text(f'- {status.job.name}: {status.reason}'), soft_wrap=True)
     return 1 if failed else 0
-
-
-def pretrain_dirs(arguments: Sequence[str]) -> dict[str, Path]:
-    """Read ``name=work_dir`` or ``work_dir`` arguments.
-
-    Raises:
-        FileNotFoundError: If a folder is not there.
-    """
-    found = {}
-    for argument in arguments:
-        name, separator, path = argument.partition('=')
-        if not separator:
-            name, path = Path(argument).name, argument
-        if not Path(path).is_dir():
-            raise FileNotFoundError(f'no pretraining folder {path}')
-        found[name] = Path(path)
-    return found

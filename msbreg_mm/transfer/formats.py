@@ -12,6 +12,10 @@ from msbreg_mm.transfer.statistics import Difference, Summary
 from msbreg_mm.transfer.table import Column, ResultTable, Row
 
 MISSING = '–'
+_CSV_COLUMNS = (
+    'task', 'protocol', 'checkpoint', 'checkpoint_sha256', 'config_hash', 'seed',
+    'metric', 'value', 'device', 'wall_time_s', 'finished', 'notes', 'versions',
+)  # fmt: skip
 FOOTNOTE = (
     '± is the sample standard deviation over seeds. Δ is the mean difference to '
     'random initialisation, paired over seeds, with its 95 % t-interval; * marks '
@@ -94,7 +98,7 @@ def to_markdown(tables: Sequence[ResultTable]) -> str:
 
 
 def to_latex(tables: Sequence[ResultTable]) -> str:
-    """Write tables with booktabs rules (``\\usepackage{booktabs}``)."""
+    """Write tables with the rules of LaTeX's booktabs package."""
     parts = []
     for table in tables:
         names = headers(table)
@@ -120,10 +124,7 @@ def to_csv(tables: Sequence[ResultTable]) -> str:
     """Write one line per run and metric: all numbers and where they come from."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(
-        'task protocol checkpoint checkpoint_sha256 config_hash seed metric value '
-        'device wall_time_s finished notes versions'.split()
-    )
+    writer.writerow(_CSV_COLUMNS)
     for table in tables:
         for row in table.rows:
             for stored in row.records:
@@ -143,9 +144,9 @@ def to_csv(tables: Sequence[ResultTable]) -> str:
 def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
     """Show the tables in a terminal."""
     for result in tables:
-        title = Text(result.task, style='bold')
-        title.append(f'\n{result.protocol}', style='not bold dim')
-        table = Table(title=title, title_justify='left', header_style='dim')
+        console.print(Text(result.task, style='bold'))
+        console.print(Text(f'Protocol: {result.protocol}', style='dim'))
+        table = Table(header_style='dim')
         for index, name in enumerate(headers(result)):
             table.add_column(name, justify='right' if index else 'left')
         best = _best(result)

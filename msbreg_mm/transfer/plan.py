@@ -5,24 +5,27 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import DictAction
 
 from msbreg_mm.transfer.store import Identity
-from msbreg_mm.transfer.tasks import Task
+from msbreg_mm.transfer.tasks import Schedule, Task, read_schedule
 
 RANDOM = 'random'
 # Stems that name no training: the folder's name is put before them.
-_GENERIC = re.compile(r'(epoch|iter)_\d+|latest|last|best.*|checkpoint.*|model|backbone')
+_GENERIC = re.compile(
+    r'(epoch|iter)_\d+|latest|last|best.*|checkpoint.*|model|backbone'
+)
 # Keys that say where data lies or how a machine runs, not what is computed.
 _NOT_HASHED = {
     'work_dir', 'data_root', 'resume', 'load_from', 'launcher', 'env_cfg',
     'num_workers', 'persistent_workers', 'pin_memory', 'sync_bn', 'visualizer',
     'vis_backends', 'transfer', 'custom_imports', 'outfile_prefix', 'log_level',
-    'backend_args', 'prefetch_factor', 'randomness',
+    'backend_args', 'prefetch_factor', 'randomness', 'val_interval', 'val_begin',
+    'default_hooks', 'log_processor',
 }  # fmt: skip
 
 
@@ -132,12 +135,12 @@ def plan_jobs(
     resolved = {task.name: _resolve(task, options, settings) for task in tasks}
     return [
         Job(
-            task=task,
+            task=replace(task, schedule=resolved[task.name].schedule),
             checkpoint=ref,
-            identity=Identity(resolved[task.name][0], ref.sha256, seed),
+            identity=Identity(resolved[task.name].config_hash, ref.sha256, seed),
             folder=Path(work_dir) / task.name / ref.folder / f'seed{seed}',
             protocol=_label(task.protocol, options, settings),
-            evaluator=resolved[task.name][1],
+            evaluator=resolved[task.name].evaluator,
         )
         for seed in seeds
         for task in tasks
@@ -209,16 +212,22 @@ def _default_name(path: Path) -> str:
     return path.stem
 
 
-def _resolve(
-    task: Task, options: dict[str, Any], settings: Sequence[str]
-) -> tuple[str, str]:
-    """Hash a task's resolved config and name its evaluator."""
+@dataclass(frozen=True)
+class _Resolved:
+    config_hash: str
+    evaluator: str
+    schedule: Schedule
+
+
+def _resolve(task: Task, options: dict[str, Any], settings: Sequence[str]) -> _Resolved:
+    """Read what the jobs of a task need of its config with all changes."""
     from msbreg_mm.engine.launch import LaunchOptions, resolve_config
 
     cfg = resolve_config(LaunchOptions(config=task.config, cfg_options=options))
     evaluator = cfg.get('val_evaluator')
     kind = evaluator.get('type') if isinstance(evaluator, Mapping) else ''
-    return hash_config(cfg.to_dict(), settings), str(kind or '')
+    digest = hash_config(cfg.to_dict(), settings)
+    return _Resolved(digest, str(kind or ''), read_schedule(cfg))
 
 
 def _computed(node: Any) -> Any:

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -15,7 +16,9 @@ _SERIES = [f'#0400{index:02x}' for index in range(8)]
 _VARIABLES = {_INK: 'var(--ink)', _MUTED: 'var(--muted)', _RULE: 'var(--rule)'} | {
     colour: f'var(--s{index})' for index, colour in enumerate(_SERIES)
 }
-_STYLE = {
+# Inches; the page shows it about 480 pixels wide.
+_WIDTH = 4.6
+_STYLE: Any = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'msbreg_mm',
     'font.family': 'sans-serif',
@@ -78,7 +81,7 @@ def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> 
         p: Colours.
     """
     with rc_context(_STYLE):
-        figure, axes = _figure(3.7, 0.62 + 0.34 * len(values))
+        figure, axes = _figure(_WIDTH, 0.62 + 0.34 * len(values))
         for y, (name, points) in enumerate(values.items()):
             colour = p.colour(name)
             axes.plot(points, [y] * len(points), 'o', color=colour, alpha=0.55, ms=6)
@@ -103,7 +106,7 @@ def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
         p: Colours.
     """
     with rc_context(_STYLE):
-        figure, axes = _figure(3.7, 2.5)
+        figure, axes = _figure(_WIDTH, 2.7)
         for name, (x, curves) in bands.items():
             y, colour = np.asarray(curves, float), p.colour(name)
             if len(y) > 1:
@@ -128,7 +131,7 @@ def line_plot(
         log_y: Logarithmic ordinate.
     """
     with rc_context(_STYLE):
-        figure, axes = _figure(3.7, 2.5)
+        figure, axes = _figure(_WIDTH, 2.7)
         for name, (x, y) in lines.items():
             axes.plot(x, y, color=p.colour(name))
         if log_y:
@@ -149,7 +152,7 @@ def bar_plot(
     """
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
     with rc_context(_STYLE):
-        figure, axes = _figure(3.7, 0.75 + 0.13 * len(groups) * (len(names) + 1))
+        figure, axes = _figure(_WIDTH, 0.7 + 0.11 * len(groups) * (len(names) + 1))
         step = 0.8 / max(len(names), 1)
         for row, group in enumerate(groups.values()):
             for index, name in enumerate(names):
@@ -189,6 +192,7 @@ def _svg(figure: Figure) -> str:
     text = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', text, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1', text, count=1, flags=re.S)
+    text = re.sub(r'<g id="[^"]*"', '<g', text)  # repeated in every figure
     for stand_in, variable in _VARIABLES.items():
         text = text.replace(stand_in, variable)
     return text.strip()

@@ -20,6 +20,7 @@ from msbreg_mm.transfer.trainer import PREDICTIONS
 # This project's choices.
 SCORE = 0.5
 WIDTH = 300
+_LEAST_LABELLED = 30  # pixels of the drawing
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ def _annotate(image: Image.Image, item: dict, scale: float, name: str) -> None:
     x, y, width, height = (value * scale for value in item['bbox'])
     colour = _colour(item['category_id'])
     draw.rectangle((x, y, x + width, y + height), outline=colour, width=1)
+    if max(width, height) < _LEAST_LABELLED:
+        return  # the label would hide the object
     text = f'{name} {item["score"]:.2f}' if 'score' in item else name
     left, top, right, bottom = draw.textbbox((0, 0), text, font=_font())
     w, h = right - left + 5, bottom - top + 4

@@ -125,7 +125,7 @@ def load_task(path: str | Path) -> Task:
         protocol=_own_protocol(path) or path.stem,
         metrics=tuple(_metric(item, path) for item in about.get('metrics', ())),
         description=about.get('description', ''),
-        schedule=_schedule(cfg),
+        schedule=read_schedule(cfg),
     )
 
 
@@ -227,7 +227,15 @@ def _metric(item: Any, path: Path) -> Metric:
     return Metric(str(item[0]), str(item[1]), *(float(scale) for scale in item[2:]))
 
 
-def _schedule(cfg: Config) -> Schedule:
+def read_schedule(cfg: Config) -> Schedule:
+    """Read how long a config trains.
+
+    Args:
+        cfg: Config with ``train_cfg`` and ``train_dataloader``.
+
+    Raises:
+        ValueError: If it names neither epochs nor iterations.
+    """
     loop, loader = cfg.train_cfg, cfg.train_dataloader
     unit = 'epoch' if loop.get('max_epochs') else 'iter'
     total = loop.get('max_epochs') or loop.get('max_iters')

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
@@ -87,19 +86,17 @@ def read_split(path: Path, size: int, limit: int) -> tuple[np.ndarray, torch.Ten
     """Return the first images of an ``.npz``, (N, size, size, 3) BGR, and labels."""
     split = np.load(path)
     encoded, offset, label = split['jpeg'], split['offset'], split['label']
-    images = [
-        cv2.resize(
-            cv2.imdecode(encoded[offset[i] : offset[i + 1]], cv2.IMREAD_COLOR),
-            (size, size),
-            interpolation=cv2.INTER_CUBIC,
-        )
-        for i in range(min(limit, len(label)))
-    ]
+    images = []
+    for i in range(min(limit, len(label))):
+        image = cv2.imdecode(encoded[offset[i] : offset[i + 1]], cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f'{path}: image {i} cannot be decoded')
+        images.append(cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC))
     return np.stack(images), torch.from_numpy(label[:limit].astype(np.int64))
 
 
 @torch.no_grad()
-def embed(model: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+def embed(model: Any, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pooled backbone features and projector outputs of all images."""
     model.eval()
     features, embeddings = [], []
@@ -112,7 +109,7 @@ def embed(model: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, torch.Ten
     return torch.cat(features), torch.cat(embeddings)
 
 
-def pretrain(name: str, seed: int, args: argparse.Namespace) -> nn.Module:
+def pretrain(name: str, seed: int, args: argparse.Namespace) -> Any:
     """Pretrain one variant and return its model."""
     config, changes = VARIANTS[name]
     with tempfile.TemporaryDirectory() as work_dir:

@@ -7,12 +7,13 @@ channels-last weights; it is also timed without the latter.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import timing
 import torch
 from mmengine.config import Config
 from mmengine.logging import MessageHub
-from torch import Tensor, nn
+from torch import Tensor
 
 from msbreg_mm.engine.hooks.target_ema_hook import group_parameters, move_targets
 from msbreg_mm.utils.upstream import import_scope
@@ -20,22 +21,20 @@ from msbreg_mm.utils.upstream import import_scope
 BASES = Path(__file__).parents[2] / 'configs' / '_base_' / 'models'
 
 
-def build(name: str, device: str) -> nn.Module:
+def build(name: str, device: str) -> Any:
     """Build a model from its base config."""
     import_scope('mmpretrain')
-    import msbreg_mm.models  # noqa: F401
     from mmpretrain.registry import MODELS
+
+    import msbreg_mm.models  # noqa: F401
 
     torch.manual_seed(0)
     cfg = Config.fromfile(BASES / f'{name}.py').model
     model = MODELS.build(cfg)
-    model.init_weights()
     return model.to(device).train()
 
 
-def make_step(
-    model: nn.Module, views: list[Tensor], amp: bool
-) -> Callable[[], None]:
+def make_step(model: Any, views: list[Tensor], amp: bool) -> Callable[[], None]:
     """Return a function that makes one training step."""
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=1e-3, momentum=0.9)

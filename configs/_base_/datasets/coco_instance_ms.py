@@ -16,7 +16,7 @@ train_dataloader = dict(
             dict(type='RandomFlip', prob=0.5),
             dict(type='PackDetInputs'),
         ]
-    )
+    ),
 )
 val_evaluator = dict(type='FasterCocoMetric')
 test_evaluator = dict(type='FasterCocoMetric')

@@ -6,9 +6,7 @@ norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
     backbone=dict(depth=18, base_channels=16),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=64),
-    rpn_head=dict(
-        in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])
-    ),
+    rpn_head=dict(in_channels=64, feat_channels=64, anchor_generator=dict(scales=[4])),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=64),
         bbox_head=dict(in_channels=64, fc_out_channels=256),

@@ -20,7 +20,7 @@ ORDERS = tuple(permutations(range(4)))
 # More pixels in the grid bring the fit no closer.
 _GRID_PIXELS = 256
 # A view of at most this many pixels gets the chain itself, which is faster there.
-_EXACT_PIXELS = 2048
+_EXACT_PIXELS = 96 * 96
 # The corners of a colour cube keep the fit defined on grey or flat views. Their
 # weight is this project's choice: small beside a thousand pixels of a photograph.
 _ANCHORS = np.array(list(product((64, 192), repeat=3)), np.uint8)[None]
@@ -154,9 +154,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     kernel = _kernel(round(sigma * _BLUR_STEPS))
     if kernel is None:
         return image
-    return cv2.sepFilter2D(
-        image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT_101
-    )
+    return cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT_101)
 
 
 @functools.cache

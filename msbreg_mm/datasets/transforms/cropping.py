@@ -11,6 +11,8 @@ from .view_config import ViewConfig
 _ENLARGE = {'bicubic': cv2.INTER_CUBIC, 'bilinear': cv2.INTER_LINEAR}
 # Attempts before the central crop, as in torchvision's RandomResizedCrop.
 _ATTEMPTS = 10
+# Crops this many times as large as the view are taken from a halved image.
+_HALVE_FROM = 1.8
 
 Box = tuple[int, int, int, int]
 
@@ -72,14 +74,39 @@ class Pyramid:
         return self.levels[index]
 
 
-def resize_crop(pyramid: Pyramid, box: Box, size: int, interpolation: str) -> np.ndarray:
+def needless_halvings(views: Sequence[ViewConfig], height: int, width: int) -> int:
+    """Return how often an image can be halved before any view loses detail.
+
+    Each crop of such an image would be taken from that level or a smaller one
+    anyway, see :func:`resize_crop`.
+
+    Args:
+        views: All views of the image.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+
+    Returns:
+        0 to 3, what JPEG decoders offer.
+    """
+    if any(view.interpolation == 'area' for view in views):
+        return 0
+    shrink = min(
+        math.sqrt(view.crop_scale[0] * height * width) / view.size for view in views
+    )
+    return sum(shrink >= _HALVE_FROM * 2**level for level in range(3))
+
+
+def resize_crop(
+    pyramid: Pyramid, box: Box, size: int, interpolation: str
+) -> np.ndarray:
     """Cut ``box`` out of the image and resize it to ``size`` × ``size``.
 
     OpenCV's bicubic and bilinear filters do not widen when they shrink, unlike
     Pillow's and torchvision's, so plain use of them would alias. A crop at least
     1.8 times as large as the view is taken from a halved image; between 1.1 and
-    that, the bilinear filter comes closest to Pillow's antialiased bicubic one
-    (root mean square difference 1.5 to 3 of 255 on photographs).
+    that, the bilinear filter comes closest to Pillow's antialiased bicubic one: on
+    photographs the root mean square difference to it is at most 4 of 255 levels.
+    ``'area'`` averages exactly, at four to eight times the cost of the others.
 
     Args:
         pyramid: The image.
@@ -96,7 +123,7 @@ def resize_crop(pyramid: Pyramid, box: Box, size: int, interpolation: str) -> np
         crop = pyramid.level(0)[y : y + h, x : x + w]
         return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
     level = 0
-    while shrink >= 1.8 and min(w, h) >= 2:
+    while shrink >= _HALVE_FROM and min(w, h) >= 2:
         x, y, w, h, shrink = x // 2, y // 2, w // 2, h // 2, shrink / 2
         level += 1
     filter_ = _ENLARGE[interpolation] if shrink < 1.1 else cv2.INTER_LINEAR

@@ -1,6 +1,8 @@
 """Read and decode images; count those that cannot be decoded."""
 
 import copy
+import io
+import logging
 import multiprocessing
 import os
 from typing import Any
@@ -9,6 +11,14 @@ import cv2
 import numpy as np
 from mmengine import fileio
 from mmengine.logging import print_log
+from PIL import Image
+
+_DECODE_FLAGS = (
+    cv2.IMREAD_COLOR,
+    cv2.IMREAD_REDUCED_COLOR_2,
+    cv2.IMREAD_REDUCED_COLOR_4,
+    cv2.IMREAD_REDUCED_COLOR_8,
+)
 
 
 class CorruptImageError(ValueError):
@@ -52,7 +62,7 @@ class SkipCounter:
         print_log(
             f'skipped a corrupt image ({count} so far): {error}',
             logger='current',
-            level=30,
+            level=logging.WARNING,
         )
 
 
@@ -72,7 +82,9 @@ def read_bytes(path: str, backend_args: dict | None = None) -> np.ndarray:
     return np.frombuffer(fileio.get(path, backend_args=backend_args), np.uint8)
 
 
-def decode(encoded: np.ndarray | bytes, name: str | os.PathLike) -> np.ndarray:
+def decode(
+    encoded: np.ndarray | bytes, name: str | os.PathLike, halvings: int = 0
+) -> np.ndarray:
     """Decode an image to 8-bit BGR.
 
     Grey, palette, CMYK and 16-bit images are converted, an alpha channel is
@@ -81,6 +93,7 @@ def decode(encoded: np.ndarray | bytes, name: str | os.PathLike) -> np.ndarray:
     Args:
         encoded: The file's bytes.
         name: The file, for the error.
+        halvings: Decode a JPEG at 1/2, 1/4 or 1/8 of its size (1 to 3).
 
     Returns:
         (H, W, 3) uint8, BGR.
@@ -89,10 +102,25 @@ def decode(encoded: np.ndarray | bytes, name: str | os.PathLike) -> np.ndarray:
         CorruptImageError: If the file is empty, truncated or no image.
     """
     data = np.frombuffer(encoded, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    image = cv2.imdecode(data, _DECODE_FLAGS[halvings]) if data.size else None
     if image is None:
         raise CorruptImageError(
             f'cannot decode {str(name)!r} ({data.size} bytes): empty, truncated or '
             'not an image'
         )
     return image
+
+
+def jpeg_size(encoded: np.ndarray | bytes) -> tuple[int, int] | None:
+    """Return (height, width) from the header of a JPEG, None for anything else.
+
+    The orientation in EXIF data is not applied.
+    """
+    data = memoryview(encoded)
+    if bytes(data[:2]) != b'\xff\xd8':
+        return None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.height, image.width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # the decoder will say what is wrong

@@ -94,9 +94,7 @@ class ViewConfig:
         pair = isinstance(value, Sequence) and len(value) == 2
         self._require(pair, name, 'a pair (low, high)')
         limit = '' if upper == math.inf else f' ≤ {upper:g}'
-        self._require(
-            0 < value[0] <= value[1] <= upper, name, f'0 < low ≤ high{limit}'
-        )
+        self._require(0 < value[0] <= value[1] <= upper, name, f'0 < low ≤ high{limit}')
         object.__setattr__(self, name, (float(value[0]), float(value[1])))
 
     @classmethod

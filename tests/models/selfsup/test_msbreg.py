@@ -29,9 +29,7 @@ def make_neck(in_channels, with_avg_pool=True):
 RESNET = dict(type='ResNet', depth=18, stem_channels=4, base_channels=4)
 VIT = dict(
     type='VisionTransformer',
-    arch=dict(
-        embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32
-    ),
+    arch=dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32),
     img_size=32,
     patch_size=8,
     out_type='cls_token',
@@ -67,8 +65,10 @@ def test_is_registered_under_its_own_scope():
 
 def test_target_starts_as_copy_and_takes_no_gradient():
     model = build()
-    for online, target in ((model.backbone, model.target_backbone),
-                           (model.neck, model.target_neck)):
+    for online, target in (
+        (model.backbone, model.target_backbone),
+        (model.neck, model.target_neck),
+    ):
         for a, b in zip(online.parameters(), target.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
             assert not b.requires_grad

@@ -1,0 +1,99 @@
+"""Write a suite's report: Markdown, LaTeX, CSV and one self-contained HTML page."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from msbreg_mm.transfer import formats
+from msbreg_mm.transfer.plots import Palette
+from msbreg_mm.transfer.predictions import SCORE
+from msbreg_mm.transfer.pretraining import describe_pretraining
+from msbreg_mm.transfer.sections import describe_table
+from msbreg_mm.transfer.store import read_failures, read_records, write_text
+from msbreg_mm.transfer.table import ResultTable, build_tables
+
+PAGE = 'report.html'
+
+
+def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path:
+    """Write ``report.html``, ``table.md``, ``table.tex`` and ``table.csv``.
+
+    Args:
+        work_dir: Folder of the suite.
+        pretrain_dir: Work directories of pretraining runs, as ``name=folder``
+            where ``name`` is the checkpoint's name in the tables, or ``folder``.
+
+    Returns:
+        The HTML page.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+        ValueError: If no job has finished yet.
+    """
+    work_dir = Path(work_dir)
+    tables = build_tables(read_records(work_dir))
+    if not tables:
+        raise ValueError(f'no finished job in {work_dir}; run tools/transfer.py first')
+    write_text(work_dir / 'table.md', formats.to_markdown(tables))
+    write_text(work_dir / 'table.tex', formats.to_latex(tables))
+    write_text(work_dir / 'table.csv', formats.to_csv(tables))
+    page = render_page(work_dir, tables, pretrain_folders(pretrain_dir))
+    write_text(work_dir / PAGE, page)
+    return work_dir / PAGE
+
+
+def render_page(
+    work_dir: Path, tables: Sequence[ResultTable], pretraining: dict[str, Path]
+) -> str:
+    """Render the HTML page; it loads nothing from anywhere.
+
+    Args:
+        work_dir: Folder of the suite.
+        tables: The numbers.
+        pretraining: Checkpoint → work directory of its pretraining.
+    """
+    rows = [row for table in tables for row in table.rows]
+    baselines = list(dict.fromkeys(row.name for row in rows if row.is_random))
+    names = list(dict.fromkeys(row.name for row in rows))
+    palette = Palette(names, baselines)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader('msbreg_mm.transfer', 'templates'),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template('report.html.j2').render(
+        names=names,
+        palette=palette,
+        sections=[describe_table(table, palette) for table in tables],
+        pretraining=describe_pretraining(pretraining, palette),
+        failures=read_failures(work_dir),
+        formats=formats,
+        score=SCORE,
+        hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,
+        runs=sum(len(row.records) for row in rows),
+        date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+    )
+
+
+def pretrain_folders(arguments: Sequence[str]) -> dict[str, Path]:
+    """Read ``name=work_dir`` or ``work_dir`` arguments.
+
+    Args:
+        arguments: As given on the command line.
+
+    Raises:
+        FileNotFoundError: If a folder is not there.
+    """
+    found = {}
+    for argument in arguments:
+        name, separator, path = argument.partition('=')
+        if not separator:
+            name, path = Path(argument).resolve().name, argument
+        if not Path(path).is_dir():
+            raise FileNotFoundError(f'no pretraining folder {path}')
+        found[name] = Path(path)
+    return found

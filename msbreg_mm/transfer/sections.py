@@ -1,0 +1,189 @@
+"""The report's part about one table: figures and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msbreg_mm.transfer.details import KINDS, Details, read_details
+from msbreg_mm.transfer.formats import format_difference
+from msbreg_mm.transfer.plots import Palette, band_plot, bar_plot, seed_dots
+from msbreg_mm.transfer.predictions import Picture, compare_predictions
+from msbreg_mm.transfer.scalars import read_log
+from msbreg_mm.transfer.table import Column, ResultTable, Row, scaled
+
+# More classes than this are shown as those that differ most.
+_MOST_CLASSES = 12
+
+
+@dataclass
+class Section:
+    """What the page shows about one table.
+
+    Attributes:
+        table: The numbers.
+        findings: One sentence per checkpoint.
+        dots: Figures of all seeds, one per metric.
+        curves: Convergence figures, one per metric.
+        classes: Figures of AP by class.
+        sizes: Figures of AP by size.
+        recall: Precision-recall figures.
+        pictures: Rows of pictures, ground truth first.
+        pictures_seed: Seed whose predictions are drawn.
+        notes: What could not be shown, and why.
+    """
+
+    table: ResultTable
+    findings: list[str] = field(default_factory=list)
+    dots: list[str] = field(default_factory=list)
+    curves: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    sizes: list[str] = field(default_factory=list)
+    recall: list[str] = field(default_factory=list)
+    pictures: list[list[Picture]] = field(default_factory=list)
+    pictures_seed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def describe_table(table: ResultTable, palette: Palette) -> Section:
+    """Draw everything about one table.
+
+    Args:
+        table: The numbers.
+        palette: Colours.
+
+    Returns:
+        The section; what fails is named in its notes.
+    """
+    section = Section(table, findings=_findings(table))
+    for column in table.columns:
+        values = {
+            row.name: [scaled(s.record, column) for s in row.records]
+            for row in table.rows
+        }
+        section.dots.append(seed_dots(values, column.title, palette))
+        if curve := _curves(table, column, palette):
+            section.curves.append(curve)
+    try:
+        _add_details(section, palette)
+        _add_pictures(section)
+    except Exception as error:
+        # The tables must not depend on a picture; the page says what is missing.
+        section.notes.append(f'details not shown: {error}')
+    return section
+
+
+def _findings(table: ResultTable) -> list[str]:
+    """Say in words how each checkpoint compares with random initialisation."""
+    sentences = []
+    for row in table.rows:
+        parts = [
+            f'{format_difference(difference).rstrip("*")} {column.title}'
+            for column in table.columns
+            if (difference := row.differences.get(column.key))
+        ]
+        if parts:
+            first = row.differences[table.columns[0].key]
+            sure = (
+                'a single seed says nothing about the spread'
+                if first.low is None
+                else 'beyond seed noise at the 95 % level'
+                if first.significant
+                else 'within seed noise at the 95 % level'
+            )
+            sentences.append(
+                f'{row.name} against random initialisation: {", ".join(parts)} '
+                f'over {first.n} shared seed{"s" * (first.n > 1)}; {sure}.'
+            )
+    return sentences
+
+
+def _curves(table: ResultTable, column: Column, palette: Palette) -> str:
+    unit = table.rows[0].records[0].record.schedule['unit']
+    bands = {}
+    for row in table.rows:
+        curves = [
+            read_log(stored.folder, unit == 'iter').curve(column.key)
+            for stored in row.records
+        ]
+        shared = sorted(set.intersection(*(set(x) for x, _ in curves)))
+        if len(shared) > 1:
+            values = [
+                [dict(zip(x, y, strict=True))[at] * column.scale for at in shared]
+                for x, y in curves
+            ]
+            bands[row.name] = (shared, values)
+    label = 'iteration' if unit == 'iter' else 'epoch'
+    return band_plot(bands, column.title, label, palette) if bands else ''
+
+
+def _add_details(section: Section, palette: Palette) -> None:
+    found = {
+        row.name: [read_details(stored.folder) for stored in row.records]
+        for row in section.table.rows
+    }
+    for kind, word in KINDS.items():
+        by_row = {
+            name: [details[kind] for details in seeds if kind in details]
+            for name, seeds in found.items()
+        }
+        by_row = {name: seeds for name, seeds in by_row.items() if seeds}
+        if not by_row:
+            continue
+        classes = _grouped(by_row, 'per_class')
+        title = f'{word.capitalize()} AP by class'
+        if len(classes) > _MOST_CLASSES:
+            title += f' ({_MOST_CLASSES} of {len(classes)} that differ most)'
+            classes = dict(sorted(classes.items(), key=_gap)[:_MOST_CLASSES])
+        section.classes.append(bar_plot(classes, title, palette))
+        sizes = _grouped(by_row, 'by_size')
+        section.sizes.append(
+            bar_plot(sizes, f'{word.capitalize()} AP by size', palette)
+        )
+        bands = {
+            name: ([i / 100 for i in range(101)], curves)
+            for name, seeds in by_row.items()
+            if (curves := [d.precision for d in seeds if d.precision])
+        }
+        if bands:
+            title = f'{word.capitalize()} precision at IoU 0.50 (%)'
+            section.recall.append(band_plot(bands, title, 'recall', palette))
+
+
+def _grouped(
+    by_row: dict[str, list[Details]], name: str
+) -> dict[str, dict[str, list[float]]]:
+    """Turn details per checkpoint into group → checkpoint → one value per seed.
+
+    A seed that found nothing at all has AP 0 everywhere.
+    """
+    groups = dict.fromkeys(
+        key for seeds in by_row.values() for d in seeds for key in getattr(d, name)
+    )
+    return {
+        group: {
+            row: [getattr(d, name).get(group, 0.0) for d in seeds]
+            for row, seeds in by_row.items()
+        }
+        for group in groups
+    }
+
+
+def _gap(item: tuple[str, dict[str, list[float]]]) -> float:
+    means = [sum(values) / len(values) for values in item[1].values()]
+    return min(means) - max(means)
+
+
+def _add_pictures(section: Section) -> None:
+    rows: Sequence[Row] = section.table.rows
+    shared = set.intersection(*(set(row.seeds) for row in rows))
+    if not shared:
+        section.notes.append('no pictures: the checkpoints share no seed')
+        return
+    section.pictures_seed = min(shared)
+    folders: dict[str, Path] = {
+        row.name: stored.folder
+        for row in rows
+        for stored in row.records
+        if stored.record.identity.seed == section.pictures_seed
+    }
+    section.pictures = compare_predictions(folders)
