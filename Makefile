@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-DEMO_DIR ?= demo_out
+DEMO ?= work_dirs/demo
+DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-30e_shapes.py
+DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_24e_shapes.py
 
 .PHONY: help venv demo test test-all lint types check format clean
 
@@ -18,8 +20,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# Three commands that anyone can type; each goes on where it was interrupted.
 demo: $(INSTALLED)  ## pretrain and transfer on generated data; table and HTML report
-	@$(PY) tools/demo.py --work-dir $(DEMO_DIR)
+	$(PY) tools/prepare_data.py shapes $(DEMO)/shapes
+	$(PY) tools/train.py $(DEMO_PRETRAIN) --work-dir $(DEMO)/pretrain --resume --seed 0 \
+		--cfg-options data_root=$(DEMO)/shapes
+	$(PY) tools/transfer.py random msbreg=$(DEMO)/pretrain/epoch_30.pth \
+		--tasks $(DEMO_TASK) --seeds 0 1 2 --work-dir $(DEMO)/transfer \
+		--pretrain-dir msbreg=$(DEMO)/pretrain --cfg-options data_root=$(DEMO)/shapes
 
 test: $(INSTALLED)  ## default tests, under 6 minutes on 2 cores
 	$(PY) -m pytest -q -n 2

@@ -21,7 +21,10 @@ OPTIM_WRAPPERS = _mmengine.Registry(
     locations=['msbreg_mm.engine'],
 )
 DATASETS = _mmengine.Registry(
-    'dataset', parent=_mmengine.DATASETS, scope=SCOPE, locations=['msbreg_mm.datasets']
+    'dataset',
+    parent=_mmengine.DATASETS,
+    scope=SCOPE,
+    locations=['msbreg_mm.datasets.in_memory'],
 )
 TRANSFORMS = _mmengine.Registry(
     'transform',

@@ -1,5 +1,4 @@
-"""Data sets that upstream lacks: shapes, image sets in memory, VOC masks."""
+"""Data sets that upstream lacks: shapes, image sets in memory, VOC masks.
 
-from .in_memory import InMemoryImages
-
-__all__ = ['InMemoryImages']
+Nothing is imported here: ``in_memory`` needs mmpretrain, the others do not.
+"""

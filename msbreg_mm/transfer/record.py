@@ -73,7 +73,7 @@ def make_record(
         columns=columns,
         versions=versions(),
         device=_device(devices),
-        wall_time_s=round(wall_time_s, 1),
+        wall_time_s=round(wall_time_s, 3),
         schedule=asdict(job.task.schedule),
         match_report=report,
         notes=notes,

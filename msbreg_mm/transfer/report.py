@@ -12,7 +12,7 @@ from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
 from msbreg_mm.transfer.store import read_failures, read_records, write_text
-from msbreg_mm.transfer.table import ResultTable, build_tables
+from msbreg_mm.transfer.table import ResultTable, build_tables, scaled
 
 PAGE = 'report.html'
 
@@ -72,6 +72,7 @@ def render_page(
         pretraining=describe_pretraining(pretraining, palette),
         failures=read_failures(work_dir),
         formats=formats,
+        scaled=scaled,
         score=SCORE,
         hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,
         runs=sum(len(row.records) for row in rows),

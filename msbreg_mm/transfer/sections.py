@@ -9,7 +9,7 @@ from msbreg_mm.transfer.formats import format_difference
 from msbreg_mm.transfer.plots import Palette, band_plot, bar_plot, seed_dots
 from msbreg_mm.transfer.predictions import Picture, compare_predictions
 from msbreg_mm.transfer.scalars import read_log
-from msbreg_mm.transfer.table import Column, ResultTable, Row, scaled
+from msbreg_mm.transfer.table import Column, ResultTable, Row, by_seed
 
 # More classes than this are shown as those that differ most.
 _MOST_CLASSES = 12
@@ -56,11 +56,10 @@ def describe_table(table: ResultTable, palette: Palette) -> Section:
     """
     section = Section(table, findings=_findings(table))
     for column in table.columns:
-        values = {
-            row.name: [scaled(s.record, column) for s in row.records]
-            for row in table.rows
-        }
-        section.dots.append(seed_dots(values, column.title, palette))
+        values = {row.name: list(by_seed(row, column).values()) for row in table.rows}
+        values = {name: found for name, found in values.items() if found}
+        if values:
+            section.dots.append(seed_dots(values, column.title, palette))
         if curve := _curves(table, column, palette):
             section.curves.append(curve)
     try:

@@ -77,7 +77,9 @@ def _compute(config: Path, checkpoint: Path, images: int) -> Spectrum:
     model = MODELS.build(cfg.model)
     if not getattr(model, 'with_neck', False):
         raise ValueError(f'{config}: the model has no backbone and neck to embed with')
-    load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+    load_checkpoint(
+        model, str(checkpoint), map_location='cpu', strict=True, logger='silent'
+    )
     embeddings = _embed(model.eval(), cfg, images)
     values = singular_values(embeddings)
     return Spectrum(

@@ -92,9 +92,21 @@ def build_tables(records: Sequence[StoredRecord]) -> list[ResultTable]:
     return [_table(*key, groups[key]) for key in sorted(groups)]
 
 
-def scaled(record: Record, column: Column) -> float:
-    """Value of a column in a record, as tables show it."""
-    return record.metrics[column.key] * column.scale
+def scaled(record: Record, column: Column) -> float | None:
+    """Value of a column in a record, as tables show it; ``None`` if absent.
+
+    COCO's evaluation writes -1 where there is no ground truth, e.g. for the AP of
+    large objects.
+    """
+    value = record.metrics.get(column.key)
+    absent = value is None or (value == -1 and column.key.startswith('coco/'))
+    return None if absent or value is None else value * column.scale
+
+
+def by_seed(row: Row, column: Column) -> dict[int, float]:
+    """Values of a column in a row: seed → value, as tables show it."""
+    values = {s.record.identity.seed: scaled(s.record, column) for s in row.records}
+    return {seed: value for seed, value in values.items() if value is not None}
 
 
 def _table(
@@ -130,34 +142,21 @@ def _table(
 def _row(
     name: str, is_random: bool, records: list[StoredRecord], columns: list[Column]
 ) -> Row:
-    summaries = {}
-    for column in columns:
-        values = [
-            scaled(stored.record, column)
-            for stored in records
-            if column.key in stored.record.metrics
-        ]
-        if values:
-            summaries[column.key] = summarize(values)
     notes = sorted({note for stored in records for note in stored.record.notes})
     devices = {stored.record.device for stored in records}
     if len(devices) > 1:
         notes.append('several devices')
-    return Row(name, records, summaries, is_random=is_random, notes=notes)
+    row = Row(name, records, {}, is_random=is_random, notes=notes)
+    for column in columns:
+        if values := by_seed(row, column):
+            row.summaries[column.key] = summarize(list(values.values()))
+    return row
 
 
 def _differences(row: Row, baseline: Row, columns: list[Column]) -> dict:
     found = {}
     for column in columns:
-        pair = [_by_seed(side, column) for side in (row, baseline)]
+        pair = by_seed(row, column), by_seed(baseline, column)
         if difference := paired_difference(*pair):
             found[column.key] = difference
     return found
-
-
-def _by_seed(row: Row, column: Column) -> dict[int, float]:
-    return {
-        stored.record.identity.seed: scaled(stored.record, column)
-        for stored in row.records
-        if column.key in stored.record.metrics
-    }

@@ -21,10 +21,9 @@ ORDERS = tuple(permutations(range(4)))
 _GRID_PIXELS = 256
 # A view of at most this many pixels gets the chain itself, which is faster there.
 _EXACT_PIXELS = 96 * 96
-# The corners of a colour cube keep the fit defined on grey or flat views. Their
-# weight is this project's choice: small beside a thousand pixels of a photograph.
+# The corners of a colour cube keep the fit defined on grey or flat views.
 _ANCHORS = np.array(list(product((64, 192), repeat=3)), np.uint8)[None]
-_ANCHOR_WEIGHT = 0.01
+_SMALL_WEIGHT = 0.01
 _BLUR_STEPS = 50  # sigmas per pixel for which kernels are kept
 
 Factors = Sequence[float]
@@ -97,20 +96,24 @@ def fit_chain(image: np.ndarray, factors: Factors, order: Sequence[int]) -> np.n
     after = apply_chain(pixels, factors, order, anchors=_ANCHORS.shape[1])[0]
     x = np.ones((pixels.shape[1], 4))
     x[:, :3] = pixels[0]
-    weighted = x.copy()
-    weighted[-_ANCHORS.shape[1] :] *= _ANCHOR_WEIGHT
-    solver = np.linalg.inv(weighted.T @ x) @ weighted.T
-    fit = solver @ after
+    weights = np.ones((len(x), 1))
+    weights[-_ANCHORS.shape[1] :] = _SMALL_WEIGHT
     dark, bright = after == 0, after == 255
-    if dark.any() or bright.any():
-        # The map is clamped when it is applied, so a sample at the limit only says
-        # that the map is at or beyond it: take the fit's own value there (EM for a
-        # Tobit model). Two rounds halve the error of the mean, more add little.
-        for _ in range(2):
-            guess = x @ fit
-            bound = np.where(dark, np.minimum(guess, 0), after)
-            fit = solver @ np.where(bright, np.maximum(guess, 255), bound)
-    return fit.T
+    clamped = (dark | bright).any(axis=1)
+    if not clamped.any():
+        return _solve(x, weights, after).T
+    # The map is clamped when it is applied, so a clamped sample only says that the
+    # map is at or beyond the limit: fit the others, then take that fit's values for
+    # the clamped ones (one round of EM for a Tobit model; more add little).
+    guess = x @ _solve(x, np.where(clamped[:, None], _SMALL_WEIGHT, weights), after)
+    bound = np.where(dark, np.minimum(guess, 0), after)
+    return _solve(x, weights, np.where(bright, np.maximum(guess, 255), bound)).T
+
+
+def _solve(x: np.ndarray, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the weighted least-squares solution of ``x @ fit = y``."""
+    weighted = (x * weights).T
+    return np.linalg.inv(weighted @ x) @ (weighted @ y)
 
 
 def jitter(

@@ -125,12 +125,13 @@ class MultiViewAugment(BaseTransform):
     def _load(self, results: dict) -> np.ndarray:
         image = results.get('img')
         if image is None:
-            path = results.get('img_path', 'img_bytes')
-            encoded = results.get('img_bytes')
+            path, encoded = results.get('img_path'), results.get('img_bytes')
+            if path is None and encoded is None:
+                raise KeyError('MultiViewAugment needs img, img_bytes or img_path')
             if encoded is None:
                 encoded = read_bytes(path, self.backend_args)
-            image = decode(encoded, path, self._halvings(encoded))
-        elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            return decode(encoded, path or 'img_bytes', self._halvings(encoded))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(
                 'MultiViewAugment needs img as (H, W, 3) uint8, got '
                 f'{image.shape} {image.dtype}; drop what converts it before'

@@ -1,14 +1,13 @@
 """Read and decode images; count those that cannot be decoded."""
 
-import copy
 import io
 import logging
-import multiprocessing
 import os
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmengine import fileio
 from mmengine.logging import print_log
 from PIL import Image
@@ -34,16 +33,18 @@ class SkipCounter:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._value = multiprocessing.Value('q', 0)
+        # A shared tensor reaches forked and spawned workers alike, which a lock does
+        # not; without one, two skips at the very same moment may count as one.
+        self._count = torch.zeros(1, dtype=torch.int64).share_memory_()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'SkipCounter':
         # Copies of a pipeline (mmengine's get_subset) count together.
-        return copy.copy(self)
+        return self
 
     @property
     def count(self) -> int:
         """How many images have been skipped."""
-        return self._value.value
+        return int(self._count)
 
     def skip(self, error: CorruptImageError) -> None:
         """Count and report one image.
@@ -51,9 +52,8 @@ class SkipCounter:
         Raises:
             CorruptImageError: If more than ``limit`` images have been skipped.
         """
-        with self._value.get_lock():
-            self._value.value += 1
-            count = self._value.value
+        self._count += 1
+        count = self.count
         if count > self.limit:
             raise CorruptImageError(
                 f'{error}; {count} corrupt images are more than max_corrupt='

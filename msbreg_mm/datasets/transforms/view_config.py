@@ -3,12 +3,26 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 Range = tuple[float, float]
 
 INTERPOLATIONS = ('bicubic', 'bilinear', 'area')
-PROBABILITIES = ('flip_prob', 'jitter_prob', 'gray_prob', 'blur_prob', 'solarize_prob')
+# Upper ends of what starts at 0.
+_LIMITS = {
+    'flip_prob': 1,
+    'jitter_prob': 1,
+    'brightness': 1,
+    'contrast': 1,
+    'saturation': 1,
+    'hue': 0.5,
+    'gray_prob': 1,
+    'blur_prob': 1,
+    'solarize_prob': 1,
+    'solarize_threshold': 256,
+}
+_RANGE_LIMITS = {'crop_scale': 1.0, 'crop_ratio': math.inf, 'blur_sigma': math.inf}
 
 
 @dataclass(frozen=True)
@@ -65,37 +79,34 @@ class ViewConfig:
     def __post_init__(self) -> None:
         for name in ('num_views', 'size'):
             value = getattr(self, name)
-            self._require(isinstance(value, int) and value >= 1, name, 'an integer ≥ 1')
-        for name in PROBABILITIES:
-            self._require(0 <= getattr(self, name) <= 1, name, 'within [0, 1]')
-        for name in ('brightness', 'contrast', 'saturation'):
-            self._require(0 <= getattr(self, name) <= 1, name, 'within [0, 1]')
-        self._require(0 <= self.hue <= 0.5, 'hue', 'within [0, 0.5] (turns)')
-        self._require(
-            0 <= self.solarize_threshold <= 256, 'solarize_threshold', 'in [0, 256]'
-        )
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            self._require(whole and value >= 1, name, 'an integer ≥ 1')
+        for name, high in _LIMITS.items():
+            value = getattr(self, name)
+            fits = isinstance(value, Real) and 0 <= value <= high
+            self._require(fits, name, f'a number in [0, {high:g}]')
         self._require(
             self.interpolation in INTERPOLATIONS,
             'interpolation',
             f'one of {", ".join(INTERPOLATIONS)}',
         )
-        self._check_range('crop_scale', upper=1.0)
-        self._check_range('crop_ratio')
-        self._check_range('blur_sigma')
+        for name, high in _RANGE_LIMITS.items():
+            value = getattr(self, name)
+            fits = (
+                isinstance(value, Sequence)
+                and len(value) == 2
+                and all(isinstance(bound, Real) for bound in value)
+                and 0 < value[0] <= value[1] <= high
+            )
+            limit = '' if high == math.inf else f' ≤ {high:g}'
+            self._require(fits, name, f'a pair 0 < low ≤ high{limit}')
+            object.__setattr__(self, name, (float(value[0]), float(value[1])))
 
     def _require(self, holds: bool, name: str, expected: str) -> None:
         if not holds:
             raise ValueError(
                 f'views: {name} must be {expected}, got {getattr(self, name)!r}'
             )
-
-    def _check_range(self, name: str, upper: float = math.inf) -> None:
-        value = getattr(self, name)
-        pair = isinstance(value, Sequence) and len(value) == 2
-        self._require(pair, name, 'a pair (low, high)')
-        limit = '' if upper == math.inf else f' ≤ {upper:g}'
-        self._require(0 < value[0] <= value[1] <= upper, name, f'0 < low ≤ high{limit}')
-        object.__setattr__(self, name, (float(value[0]), float(value[1])))
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> 'ViewConfig':
@@ -104,6 +115,10 @@ class ViewConfig:
         Raises:
             ValueError: If a key is unknown or a value outside its range.
         """
+        if not isinstance(config, Mapping):
+            raise ValueError(
+                f'views must be a list of dicts, one per group of views, got {config!r}'
+            )
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(config) - set(known))
         if unknown:

@@ -1,0 +1,84 @@
+"""What the tools print and return."""
+
+import io
+import sys
+
+import pytest
+from conftest import FAKE
+from rich.console import Console
+
+from msbreg_mm.transfer.cli import SuiteOptions, list_tasks, report, run
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=200, record=True)
+
+
+@pytest.fixture
+def options(task_config, backbone, tmp_path):
+    def make(**changes):
+        given = dict(
+            checkpoints=['random', f'ours={backbone}'], tasks=[str(task_config)],
+            seeds=[0], work_dir=str(tmp_path / 'suite'), gpus_per_job=0,
+            command=(sys.executable, str(FAKE)),
+        )  # fmt: skip
+        return SuiteOptions(**(given | changes))
+
+    return make
+
+
+def test_dry_run_lists_jobs_and_starts_nothing(options, console, tmp_path):
+    assert run(options(dry_run=True), console) == 0
+    text = console.export_text()
+    assert '2 jobs, 2 to run.' in text
+    assert '3 epochs, batch 4' in text
+    assert not (tmp_path / 'suite').exists()
+
+
+def test_run_prints_tables_and_report_reads_them_again(options, console, tmp_path):
+    assert run(options(), console) == 0
+    assert 'Report:' in console.export_text()
+    assert (tmp_path / 'suite' / 'report.html').is_file()
+    assert report(str(tmp_path / 'suite'), console=console) == 0
+    text = console.export_text()
+    assert 'ours' in text
+    assert '40.0' in text
+
+
+def test_failures_set_the_exit_code(options, console, monkeypatch):
+    monkeypatch.setenv('FAKE_MODE', 'fail')
+    assert run(options(checkpoints=['random']), console) == 1
+    text = console.export_text()
+    assert '1 jobs failed' in text
+    assert 'No finished job' in text
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'checkpoints': []}, 'at least one checkpoint'),
+        ({'tasks': []}, '--list-tasks'),
+        ({'tasks': ['nope']}, "no task 'nope'"),
+        ({'checkpoints': ['nope.pth']}, 'no checkpoint nope.pth'),
+        ({'cfg_options': ['lr']}, "got 'lr'"),
+        ({'cluster': 'slurm', 'slurm_options': ['gpu']}, "--slurm-options takes"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_message_and_code_2(
+    options, console, capsys, changes, message
+):
+    assert run(options(**changes), console) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_report_of_a_missing_folder(capsys):
+    assert report('nowhere') == 2
+    assert 'no folder nowhere' in capsys.readouterr().err
+
+
+def test_list_tasks(console):
+    assert list_tasks(console) == 0
+    text = console.export_text()
+    assert 'protocol' in text
+    assert 'mask-rcnn' in text

@@ -1,0 +1,87 @@
+"""The spectrum of a pretraining run's last checkpoint."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from PIL import Image
+
+from msbreg_mm.transfer import spectrum
+
+CONFIG = """
+default_scope = 'mmpretrain'
+model = dict(
+    type='BYOL',
+    data_preprocessor=dict(type='SelfSupDataPreprocessor', mean=[128] * 3,
+                           std=[64] * 3, to_rgb=True),
+    backbone=dict(type='ResNet', depth=18, stem_channels=8, base_channels=8),
+    neck=dict(type='NonLinearNeck', in_channels=64, hid_channels=16, out_channels=8,
+              with_avg_pool=True),
+    head=dict(type='LatentPredictHead', loss=dict(type='CosineSimilarityLoss'),
+              predictor=dict(type='NonLinearNeck', in_channels=8, hid_channels=8,
+                             out_channels=8, with_avg_pool=False)),
+)
+train_dataloader = dict(
+    batch_size=4, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='CustomDataset', data_root={root!r}, with_label=False,
+        pipeline=[dict(type='LoadImageFromFile'),
+                  dict(type='MultiView', num_views=2, transforms=[
+                      [dict(type='RandomResizedCrop', scale=32, backend='pillow')]]),
+                  dict(type='PackInputs')],
+    ),
+)
+"""
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp('pretraining')
+    rng = np.random.default_rng(0)
+    for index in range(12):
+        path = root / 'data' / f'{index}.png'
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(path)
+    vis = root / 'work' / '1' / 'vis_data'
+    vis.mkdir(parents=True)
+    (vis / 'scalars.json').write_text('')
+    (vis / 'config.py').write_text(CONFIG.replace('{root!r}', repr(str(root / 'data'))))
+    import mmpretrain.datasets
+    import mmpretrain.models  # noqa: F401
+
+    init_default_scope('mmpretrain')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(vis / 'config.py').model)
+    torch.save({'state_dict': model.state_dict()}, root / 'work' / 'epoch_1.pth')
+    return root / 'work'
+
+
+def test_spectrum_of_a_real_model(run):
+    found = spectrum.read_spectrum(run, images=10)
+    assert (found.images, found.dimensions) == (10, 8)
+    values = np.array(found.values)
+    assert len(values) == 8
+    assert values[0] == 1
+    assert (np.diff(values) <= 0).all()
+    shares = values[values > 0] / values.sum()
+    entropy = -(shares * np.log(shares)).sum()
+    assert found.effective_rank == pytest.approx(np.exp(entropy))
+
+
+def test_is_computed_once_per_checkpoint(run, monkeypatch):
+    first = spectrum.read_spectrum(run, images=10)
+    monkeypatch.setattr(spectrum, '_embed', lambda *_: torch.eye(5))
+    assert spectrum.read_spectrum(run, images=10) == first
+    (run / 'epoch_2.pth').write_bytes((run / 'epoch_1.pth').read_bytes())
+    other = spectrum.read_spectrum(run, images=10)
+    # five orthogonal embeddings
+    assert other.values == [1] * 5
+    assert other.effective_rank == pytest.approx(5)
+
+
+def test_missing_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no checkpoint or no vis_data'):
+        spectrum.read_spectrum(tmp_path)
