@@ -8,20 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from msbreg_mm.transfer.cluster import Cluster, local_cluster
 from msbreg_mm.transfer.formats import print_tables
 from msbreg_mm.transfer.job import has_result
 from msbreg_mm.transfer.locks import LockedError
 from msbreg_mm.transfer.plan import Job, parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.progress import SuiteView
 from msbreg_mm.transfer.report import write_report
-from msbreg_mm.transfer.runner import (
-    Cluster,
-    JobStatus,
-    State,
-    local_cluster,
-    run_suite,
-)
-from msbreg_mm.transfer.store import read_records
+from msbreg_mm.transfer.runner import JobStatus, State, run_suite
+from msbreg_mm.transfer.store import read_record, read_records
 from msbreg_mm.transfer.table import build_tables
 from msbreg_mm.transfer.tasks import find_tasks, load_task, resolve_tasks
 from msbreg_mm.transfer.trainer import Trainer
@@ -199,15 +194,38 @@ def _print_plan(jobs: Sequence[Job], console: Console) -> int:
             str(job.folder),
         )
     console.print(table)
-    missing = sum(not has_result(job) for job in jobs)
-    console.print(f'{len(jobs)} jobs, {missing} to run.')
+    missing = [job for job in jobs if not has_result(job)]
+    console.print(
+        f'{_count(len(jobs))}, {len(missing)} to run{_estimate(jobs, missing)}.'
+    )
     return 0
+
+
+def _estimate(jobs: Sequence[Job], missing: Sequence[Job]) -> str:
+    """Estimate device hours from the finished runs of the same tasks."""
+    spent: dict[str, list[float]] = {}
+    for job in jobs:
+        if (record := read_record(job.folder)) is not None:
+            spent.setdefault(job.task.name, []).append(record.wall_time_s)
+    means = {name: sum(times) / len(times) for name, times in spent.items()}
+    if not missing:
+        return ''
+    if any(job.task.name not in means for job in missing):
+        return '; no estimate of the time before each task has a finished run'
+    hours = sum(means[job.task.name] for job in missing) / 3600
+    return f', about {hours:.1f} device hours by the finished runs'
+
+
+def _count(jobs: int) -> str:
+    return f'{jobs} job{"s" * (jobs != 1)}'
 
 
 def _print_failures(statuses: Sequence[JobStatus], console: Console) -> int:
     failed = [status for status in statuses if status.state is State.FAILED]
     if failed:
-        console.print(Text(f'{len(failed)} jobs failed:', style='bold red'))
+        console.print(Text(f'{_count(len(failed))} failed:', style='bold red'))
     for status in failed:
-        console.print(Text(f'- {status.job.name}: {status.reason}'), soft_wrap=True)
+        # Its last log lines were printed when it failed.
+        first = status.reason.partition('\n')[0]
+        console.print(Text(f'- {status.job.name}: {first}'), soft_wrap=True)
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,8 @@ LOG = 'train.log'
 PROCESS = 'process.json'
 _STATE = 'job.json'
 _LOG_LINES = 15
+# The last line of a traceback.
+_ERROR = re.compile(r'[\w.]+(Error|Exception|Interrupt)\b')
 # Seconds between asking a trainer to end and ending it.
 _GRACE = 5.0
 
@@ -216,5 +219,7 @@ def _explain(code: int, log: Path, start: int) -> str:
         head += '; the device ran out of memory: lower train_dataloader.batch_size'
     elif any('No space left' in line for line in lines):
         head += '; the disk is full: free some space and call again'
+    elif errors := [line for line in lines if _ERROR.match(line)]:
+        head += f': {errors[-1]}'
     tail = '\n'.join(f'  {line[:300]}' for line in lines[-_LOG_LINES:])
-    return f'{head}. End of {log}:\n{tail or "  (nothing was printed)"}'
+    return f'{head}\nEnd of {log}:\n{tail or "  (nothing was printed)"}'

@@ -1,16 +1,12 @@
 """Tasks × checkpoints × seeds to jobs, each with its own folder and identity."""
 
-import argparse
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import DictAction
-
+from msbreg_mm.transfer.settings import hash_config, label_protocol, parse_options
 from msbreg_mm.transfer.store import Identity
 from msbreg_mm.transfer.tasks import Schedule, Task, read_schedule
 
@@ -19,14 +15,6 @@ RANDOM = 'random'
 _GENERIC = re.compile(
     r'(epoch|iter)_\d+|latest|last|best.*|checkpoint.*|model|backbone'
 )
-# Keys that say where data lies or how a machine runs, not what is computed.
-_NOT_HASHED = {
-    'work_dir', 'data_root', 'resume', 'load_from', 'launcher', 'env_cfg',
-    'num_workers', 'persistent_workers', 'pin_memory', 'sync_bn', 'visualizer',
-    'vis_backends', 'transfer', 'custom_imports', 'outfile_prefix', 'log_level',
-    'backend_args', 'prefetch_factor', 'randomness', 'val_interval', 'val_begin',
-    'default_hooks', 'log_processor',
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,48 +127,13 @@ def plan_jobs(
             checkpoint=ref,
             identity=Identity(resolved[task.name].config_hash, ref.sha256, seed),
             folder=Path(work_dir) / task.name / ref.folder / f'seed{seed}',
-            protocol=_label(task.protocol, options, settings),
+            protocol=label_protocol(task.protocol, options, settings),
             evaluator=resolved[task.name].evaluator,
         )
         for seed in seeds
         for task in tasks
         for ref in checkpoints
     ]
-
-
-def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
-    """Read ``key=value`` arguments as mmengine's tools do.
-
-    Args:
-        arguments: As given on the command line.
-
-    Raises:
-        ValueError: If one has no ``=``.
-    """
-    for argument in arguments:
-        if '=' not in argument:
-            raise ValueError(f'--cfg-options takes key=value, got {argument!r}')
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument('--options', nargs='+', action=DictAction)
-    if not arguments:
-        return {}
-    return parser.parse_args(['--options', *arguments]).options
-
-
-def hash_config(config: Mapping[str, Any], settings: Sequence[str] = ()) -> str:
-    """Hash what a config computes: no paths, seeds or machine settings.
-
-    Args:
-        config: Resolved config.
-        settings: Further text that belongs to it.
-
-    Returns:
-        SHA-256, 64 hexadecimal digits.
-    """
-    text = json.dumps(
-        [_computed(config), sorted(settings)], sort_keys=True, default=repr
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _parse_checkpoint(argument: str) -> CheckpointRef:
@@ -228,28 +181,3 @@ def _resolve(task: Task, options: dict[str, Any], settings: Sequence[str]) -> _R
     kind = evaluator.get('type') if isinstance(evaluator, Mapping) else ''
     digest = hash_config(cfg.to_dict(), settings)
     return _Resolved(digest, str(kind or ''), read_schedule(cfg))
-
-
-def _computed(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {
-            str(key): _computed(value)
-            for key, value in node.items()
-            if key not in _NOT_HASHED
-        }
-    if isinstance(node, (list, tuple)):
-        return [_computed(value) for value in node]
-    # The data set is named by its files, wherever they lie.
-    if isinstance(node, str) and '/' in node:
-        return node.rstrip('/').rsplit('/', 1)[-1]
-    return node
-
-
-def _label(protocol: str, options: dict[str, Any], settings: Sequence[str]) -> str:
-    changes = [
-        f'{key}={value}'
-        for key, value in options.items()
-        if key.rsplit('.', 1)[-1] not in _NOT_HASHED
-    ]
-    changes += [setting.removeprefix('--') for setting in settings]
-    return f'{protocol} + {", ".join(changes)}' if changes else protocol

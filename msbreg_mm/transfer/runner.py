@@ -3,23 +3,19 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import submitit
-
+from msbreg_mm.transfer.cluster import Cluster, make_executor
 from msbreg_mm.transfer.job import LOCK, PROCESS, JobRun, Outcome, has_result
 from msbreg_mm.transfer.locks import FileLock, is_locked
 from msbreg_mm.transfer.plan import Job
 from msbreg_mm.transfer.store import read_json
 from msbreg_mm.transfer.trainer import Trainer
-
-# The local executor wants a time limit; a suite has none.
-_NO_LIMIT_MIN = 60 * 24 * 365
 
 
 class State(Enum):
@@ -58,44 +54,6 @@ class JobStatus:
     ended: float = 0.0
     handle: Any = field(default=None, repr=False)
     slot: Any = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where jobs run.
-
-    Attributes:
-        kind: ``'local'`` or ``'slurm'``.
-        slots: For local runs, the GPUs of each job that runs at once; an empty
-            tuple is a job on the CPU.
-        parameters: For Slurm, what ``submitit.SlurmExecutor`` takes, e.g.
-            ``partition`` and ``time`` in minutes.
-    """
-
-    kind: str = 'local'
-    slots: tuple[tuple[str, ...], ...] = ((),)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-def local_cluster(gpus_per_job: int = 1, jobs: int | None = None) -> Cluster:
-    """Describe this machine: as many jobs at once as the visible GPUs allow.
-
-    Args:
-        gpus_per_job: GPUs of one job; 0 runs on the CPU.
-        jobs: Most jobs at once; by default all that the GPUs allow, or one on
-            the CPU.
-
-    Raises:
-        ValueError: If there are fewer GPUs than one job needs.
-    """
-    ids = _visible_gpus() if gpus_per_job else []
-    if not ids:
-        return Cluster(slots=((),) * (jobs or 1))
-    if len(ids) < gpus_per_job:
-        raise ValueError(f'a job needs {gpus_per_job} GPUs, {len(ids)} are visible')
-    starts = range(0, len(ids) - gpus_per_job + 1, gpus_per_job)
-    slots = tuple(tuple(ids[start : start + gpus_per_job]) for start in starts)
-    return Cluster(slots=slots[: jobs or len(slots)])
 
 
 def run_suite(
@@ -151,7 +109,7 @@ class _Suite:
         self.free: list[Any] = list(cluster.slots)
         if cluster.kind == 'slurm':
             self.free = [None] * len(jobs)  # Slurm has its own queue
-        self.executor = _executor(work_dir, cluster)
+        self.executor = make_executor(work_dir, cluster)
 
     @property
     def finished(self) -> bool:
@@ -203,19 +161,6 @@ class _Suite:
                 status.state, status.ended = State.STOPPED, time.monotonic()
 
 
-def _executor(work_dir: Path, cluster: Cluster) -> submitit.Executor:
-    folder = work_dir / '.submitit'
-    if cluster.kind == 'local':
-        executor = submitit.LocalExecutor(folder=folder)
-        executor.update_parameters(timeout_min=_NO_LIMIT_MIN)
-        return executor
-    if cluster.kind == 'slurm':
-        slurm = submitit.SlurmExecutor(folder=folder)
-        slurm.update_parameters(**{'job_name': 'transfer', **cluster.parameters})
-        return slurm
-    raise ValueError(f"cluster must be 'local' or 'slurm', got {cluster.kind!r}")
-
-
 def _outcome(status: JobStatus) -> Outcome:
     try:
         return status.handle.result()
@@ -232,17 +177,6 @@ def _stop_trainer(folder: Path, number: signal.Signals) -> None:
     if state and is_locked(folder / LOCK):
         with suppress(OSError):
             os.killpg(int(state['group']), number)
-
-
-def _visible_gpus() -> list[str]:
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    visible = os.environ.get('CUDA_VISIBLE_DEVICES')
-    if visible is None:
-        return [str(index) for index in range(torch.cuda.device_count())]
-    return [part.strip() for part in visible.split(',') if part.strip()]
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def _compute(config: Path, checkpoint: Path, images: int) -> Spectrum:
     values = singular_values(embeddings)
     return Spectrum(
         [float(value / values[0]) for value in values],
-        effective_rank(values),
+        effective_rank(embeddings),
         embeddings.shape[1],
         embeddings.shape[0],
     )

@@ -118,6 +118,11 @@ def load_task(path: str | Path) -> Task:
             f'{path} has no train_cfg or no train_dataloader, so it is no task to '
             'fine-tune on'
         )
+    if not cfg.get('val_dataloader') or not cfg.get('val_evaluator'):
+        raise ValueError(
+            f'{path} has no val_dataloader or no val_evaluator, so that nothing would '
+            'be scored; is it a pretraining config?'
+        )
     about = cfg.get('transfer') or {}
     return Task(
         name=path.stem,

@@ -18,6 +18,7 @@ transfer = dict(
 )
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
 train_dataloader = dict(batch_size=4, dataset=dict(data_root='data/x/'))
+val_dataloader = dict(batch_size=1, dataset=dict(data_root='data/x/'))
 val_evaluator = dict(type='FasterCocoMetric', metric=['bbox', 'segm'])
 model = dict(type='Nothing')
 """

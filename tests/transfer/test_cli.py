@@ -31,9 +31,17 @@ def options(task_config, backbone, tmp_path):
 def test_dry_run_lists_jobs_and_starts_nothing(options, console, tmp_path):
     assert run(options(dry_run=True), console) == 0
     text = console.export_text()
-    assert '2 jobs, 2 to run.' in text
+    assert '2 jobs, 2 to run; no estimate' in text
     assert '3 epochs, batch 4' in text
     assert not (tmp_path / 'suite').exists()
+
+
+def test_dry_run_estimates_from_finished_runs(options, console):
+    assert run(options(checkpoints=['random']), console) == 0
+    assert run(options(seeds=[0, 1], dry_run=True), console) == 0
+    text = console.export_text()
+    assert '4 jobs, 3 to run, about 0.0 device hours by the finished runs.' in text
+    assert 'done before' in text
 
 
 def test_run_prints_tables_and_report_reads_them_again(options, console, tmp_path):
@@ -50,7 +58,7 @@ def test_failures_set_the_exit_code(options, console, monkeypatch):
     monkeypatch.setenv('FAKE_MODE', 'fail')
     assert run(options(checkpoints=['random']), console) == 1
     text = console.export_text()
-    assert '1 jobs failed' in text
+    assert '1 job failed' in text
     assert 'No finished job' in text
 
 

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from msbreg_mm.transfer.plan import hash_config, parse_checkpoints, parse_options
+from msbreg_mm.transfer.plan import parse_checkpoints
+from msbreg_mm.transfer.settings import hash_config, parse_options
 
 
 def test_seeds_are_the_outer_loop_and_random_comes_first(make_jobs):
@@ -23,7 +24,9 @@ def test_folder_is_named_by_config_checkpoint_and_seed(make_jobs, tmp_path):
 
 def test_options_change_hash_and_label_but_paths_do_not(make_jobs):
     plain = make_jobs()[0]
-    moved = make_jobs(options=['data_root=/elsewhere/', 'log_level=ERROR'])[0]
+    moved = make_jobs(
+        options=['data_root=/elsewhere/', 'default_hooks.logger.interval=5']
+    )[0]
     assert moved.identity == plain.identity
     assert moved.protocol == 'tiny protocol'
     longer = make_jobs(options=['train_cfg.max_epochs=9'])[0]

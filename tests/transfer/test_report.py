@@ -35,7 +35,8 @@ def test_page_shows_everything(page):
     text = page.read_text()
     for part in (
         'tiny &lt;protocol&gt; &amp; label', '1 job failed', 'Every seed',
-        'Convergence', 'Predictions', 'By class and size', 'Precision and recall', 'Pretraining',
+        'Convergence', 'Predictions', 'By class and size', 'Precision and recall',
+        'Pretraining',
         'Effective rank', 'Singular value loss', 'no spectrum', 'torch 2.14.1',
     ):  # fmt: skip
         assert part in text, part

@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from msbreg_mm.transfer.job import LOCK
+from msbreg_mm.transfer.cluster import Cluster, local_cluster
+from msbreg_mm.transfer.job import LOCK, JobRun
 from msbreg_mm.transfer.locks import FileLock, LockedError, is_locked
-from msbreg_mm.transfer.runner import Cluster, State, local_cluster, run_suite
+from msbreg_mm.transfer.runner import State, run_suite
 from msbreg_mm.transfer.store import read_failures, read_record, read_records
 
 
@@ -67,7 +68,8 @@ def test_failed_job_is_reported_and_stops_no_other(
     statuses = run_suite(jobs, suite, trainer, poll=0.02)
     assert states(statuses) == [State.FAILED, State.DONE]
     assert 'category 7 is not in the classes' in statuses[0].reason
-    assert 'ended with code 1' in statuses[0].reason
+    first_line = statuses[0].reason.splitlines()[0]
+    assert first_line.startswith('the trainer ended with code 1: ValueError: category')
     (reason,) = read_failures(suite).values()
     assert reason == statuses[0].reason
     monkeypatch.delenv('FAKE_FAIL_SEED')
@@ -182,3 +184,53 @@ def test_local_cluster_without_gpu_runs_one_job():
 def test_unknown_cluster(make_jobs, tmp_path):
     with pytest.raises(ValueError, match="'local' or 'slurm', got 'cloud'"):
         run_suite(make_jobs(), tmp_path / 'suite', cluster=Cluster(kind='cloud'))
+
+
+SBATCH = """#!/bin/sh
+# Runs the script at once; submitit reads the number.
+echo 'Submitted batch job 12'
+SLURM_JOB_ID=12 SLURM_NTASKS=1 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NODEID=0 \
+SLURM_JOB_NUM_NODES=1 SLURM_JOB_NODELIST=here sh "$1" >/dev/null 2>&1 &
+"""
+SRUN = """#!/bin/sh
+while [ "${1#-}" != "$1" ]; do shift; done
+exec "$@"
+"""
+SACCT = """#!/bin/sh
+echo 'JobID|State|NodeList'
+echo '12|RUNNING|here'
+"""
+
+
+def test_slurm_runs_the_same_jobs(make_jobs, trainer, tmp_path, monkeypatch):
+    (tmp_path / 'bin').mkdir()
+    for name, text in (('sbatch', SBATCH), ('srun', SRUN), ('sacct', SACCT)):
+        path = tmp_path / 'bin' / name
+        path.write_text(text)
+        path.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path / "bin"}{os.pathsep}{os.environ["PATH"]}')
+    jobs = make_jobs(seeds=(0,), checkpoints=['random'])
+    cluster = Cluster('slurm', parameters={'partition': 'gpu', 'time': 5})
+    (status,) = run_suite(jobs, tmp_path / 'suite', trainer, cluster, poll=0.05)
+    assert status.state is State.DONE, status.reason
+    (script,) = (tmp_path / 'suite' / '.submitit').glob('*.sh')
+    assert '#SBATCH --partition=gpu' in script.read_text()
+
+
+def test_slurm_where_there_is_none(make_jobs, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(ValueError, match='no Slurm here'):
+        run_suite(make_jobs(), tmp_path / 'suite', cluster=Cluster(kind='slurm'))
+
+
+def test_full_disk_is_a_failed_job(make_jobs, trainer, monkeypatch):
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    (run,) = make_jobs(seeds=(0,), checkpoints=['random'])
+    run.folder.mkdir(parents=True)
+    monkeypatch.setattr('msbreg_mm.transfer.job.write_record', full)
+    outcome = JobRun(trainer, ())(run)
+    assert not outcome.ok
+    assert 'No space left on device' in outcome.reason
+    assert not list(run.folder.glob('*.tmp'))

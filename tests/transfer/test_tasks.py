@@ -13,6 +13,8 @@ from msbreg_mm.transfer.tasks import (
 BODY = """
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=90000)
 train_dataloader = dict(batch_size=2)
+val_dataloader = dict(batch_size=1)
+val_evaluator = dict(type='CocoMetric')
 """
 
 
@@ -62,7 +64,8 @@ def test_shipped_tasks_load_and_have_distinct_labels():
     ('text', 'message'),
     [
         ('a = 1', 'no train_cfg or no train_dataloader'),
-        ('train_cfg=dict()\ntrain_dataloader=dict()', 'neither max_epochs nor'),
+        ('train_cfg=dict()\ntrain_dataloader=dict()', 'nothing would be scored'),
+        (BODY + 'train_cfg=dict()', 'neither max_epochs nor'),
         (BODY + "transfer=dict(protocol='')", 'non-empty string'),
         (BODY + "x='a'\ntransfer=dict(protocol=x)", 'plain, non-empty string'),
         (BODY + "transfer=dict(metrics=['coco/bbox_mAP'])", r'write \(key, title\)'),
