@@ -40,6 +40,10 @@ class ImageStore:
         # mmengine's get_subset copies a data set; the images stay shared.
         return self
 
+    def fits(self, index: int, image: np.ndarray) -> bool:
+        """Whether an image has as many pixels as are kept for it."""
+        return image.size == self.offsets[index + 1] - self.offsets[index]
+
     def __setitem__(self, index: int, image: np.ndarray) -> None:
         self.shapes[index] = image.shape[:2]
         self[index][:] = image
@@ -62,7 +66,7 @@ def resized_shape(height: int, width: int, short_side: int | None) -> tuple[int,
 
 def resize_short_side(image: np.ndarray, short_side: int | None) -> np.ndarray:
     """Resize an image such that its shorter side is ``short_side`` pixels."""
-    height, width = resized_shape(*image.shape[:2], short_side)
+    height, width = resized_shape(image.shape[0], image.shape[1], short_side)
     if (height, width) == image.shape[:2]:
         return image
     shrinks = height < image.shape[0]

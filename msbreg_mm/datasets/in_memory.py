@@ -13,6 +13,7 @@ from PIL import Image
 
 from msbreg_mm.registry import DATASETS
 
+from .image_lists import read_lines, read_npz
 from .image_store import (
     ImageStore,
     map_with_progress,
@@ -35,9 +36,8 @@ class InMemoryImages(CustomDataset):
 
     The images come from, in this order:
 
-    - ``ann_file`` that ends in ``.npz``, with the arrays ``jpeg`` (uint8, all
-      encoded files one after another), ``offset`` (int64, N + 1; file i is
-      ``jpeg[offset[i]:offset[i + 1]]``) and, if there are labels, ``label`` (N);
+    - ``ann_file`` that ends in ``.npz``, with the arrays of
+      :func:`msbreg_mm.datasets.image_lists.read_npz`;
     - another ``ann_file``: a text file with one ``path label`` or one ``path`` a
       line;
     - the folder ``data_root/data_prefix``: one subfolder per class, or images in
@@ -98,6 +98,8 @@ class InMemoryImages(CustomDataset):
         self.on_corrupt = on_corrupt
         self.num_threads = num_threads
         self.store: ImageStore | None = None
+        self.with_label: bool | None
+        self._fully_initialized: bool
         self._encoded: list[np.ndarray] = []
         super().__init__(*args, with_label=with_label, lazy_init=True, **kwargs)
         if not lazy_init:
@@ -110,63 +112,18 @@ class InMemoryImages(CustomDataset):
                 f'no annotation file {self.ann_file!r}: check data_root and ann_file'
             )
         if str(self.ann_file).endswith('.npz'):
-            infos = self._list_npz()
+            infos, self._encoded = read_npz(self.ann_file, self.with_label)
         elif self.ann_file:
-            infos = self._list_lines()
+            infos = read_lines(self.ann_file, self.img_prefix, self.with_label)
         else:
             infos = self._list_folder()
         if not infos:
             raise ValueError(f'{self.ann_file or self.img_prefix!r} lists no images')
+        self.with_label = 'gt_label' in infos[0]
         if self.max_images is not None and self.max_images < len(infos):
             chosen = np.linspace(0, len(infos), self.max_images, endpoint=False)
             infos = [infos[int(index)] for index in chosen]
         return [{**info, 'store_index': index} for index, info in enumerate(infos)]
-
-    def _list_npz(self) -> list[dict]:
-        with np.load(self.ann_file, allow_pickle=False) as pack:
-            if self.with_label is None:
-                self.with_label = 'label' in pack
-            wanted = ['jpeg', 'offset'] + ['label'] * self.with_label
-            missing = [name for name in wanted if name not in pack]
-            if missing:
-                raise ValueError(
-                    f'{self.ann_file} has no array {", ".join(missing)}, only '
-                    f'{", ".join(pack)}'
-                )
-            jpeg, offset = pack['jpeg'], pack['offset']
-            labels = pack['label'] if self.with_label else None
-        count = len(offset) - 1
-        if (
-            count < 0
-            or offset[0] < 0
-            or offset[-1] > len(jpeg)
-            or any(np.diff(offset) < 0)
-        ):
-            raise ValueError(f'{self.ann_file}: offset does not fit jpeg')
-        if labels is not None and len(labels) != count:
-            raise ValueError(
-                f'{self.ann_file}: {len(labels)} labels for {count} images'
-            )
-        self._encoded = np.split(jpeg[: offset[-1]], offset[1:-1]) if count else []
-        infos: list[dict] = [
-            {'img_path': f'{self.ann_file}[{i}]', 'npz_index': i} for i in range(count)
-        ]
-        for info, label in zip(infos, () if labels is None else labels, strict=False):
-            info['gt_label'] = int(label)
-        return infos
-
-    def _list_lines(self) -> list[dict]:
-        lines = Path(self.ann_file).read_text(encoding='utf-8').splitlines()
-        labelled = [line.strip().rpartition(' ')[2].isdecimal() for line in lines]
-        if self.with_label is None:
-            self.with_label = all(labelled)
-        if self.with_label and not all(labelled):
-            number = labelled.index(False)
-            raise ValueError(
-                f'{self.ann_file}:{number + 1} is not "path label": '
-                f'{lines[number]!r}; without labels set with_label=False'
-            )
-        return super().load_data_list()
 
     def _list_folder(self) -> list[dict]:
         folder = Path(self.img_prefix)
@@ -202,7 +159,7 @@ class InMemoryImages(CustomDataset):
             self._encoded = []
 
     def _decode_all(self) -> None:
-        infos = [super(InMemoryImages, self).get_data_info(i) for i in range(len(self))]
+        infos = self._infos()
         sizes = map_with_progress(
             self._measure, infos, 'Reading image sizes', self.num_threads
         )
@@ -229,23 +186,18 @@ class InMemoryImages(CustomDataset):
             )
 
     def _read(self, info: Mapping[str, Any]) -> np.ndarray:
-        if 'npz_index' in info:
-            return self._encoded[info['npz_index']]
+        if 'pack_index' in info:
+            return self._encoded[info['pack_index']]
         return read_bytes(info['img_path'])
 
     def _measure(self, info: Mapping[str, Any]) -> int:
         """Return the number of pixels to store, from the header; 0 if corrupt."""
         try:
-            with Image.open(io.BytesIO(self._read(info))) as image:
+            with Image.open(io.BytesIO(self._read(info).tobytes())) as image:
                 width, height = image.size
-        except (
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombError,
-            OSError,
-        ) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
+        except FileNotFoundError:
+            raise
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return 0
         height, width = resized_shape(height, width, self.short_side)
         return height * width
@@ -256,6 +208,11 @@ class InMemoryImages(CustomDataset):
         try:
             image = decode(self._read(info), info['img_path'])
             image = resize_short_side(image, self.short_side)
+            if not self.store.fits(info['store_index'], image):
+                raise CorruptImageError(
+                    f'{info["img_path"]!r} decodes to '
+                    f'{image.shape[1]}x{image.shape[0]} pixels, unlike its header'
+                )
             self.store[info['store_index']] = image
         except CorruptImageError as error:
             if self.on_corrupt == 'raise':
@@ -269,7 +226,7 @@ class InMemoryImages(CustomDataset):
         """All images, (N, H, W, 3) uint8 BGR; a list if their shapes differ."""
         self.full_init()
         assert self.store is not None
-        images = [self.store[row] for row in self._rows()]
+        images = [self.store[info['store_index']] for info in self._infos()]
         same = len({image.shape for image in images}) == 1
         return np.stack(images) if same else images
 
@@ -283,13 +240,12 @@ class InMemoryImages(CustomDataset):
         self.full_init()
         if not self.with_label:
             raise ValueError(f'{self.ann_file or self.img_prefix!r} has no labels')
-        return self.get_gt_labels().astype(np.int64)
+        return np.array([info['gt_label'] for info in self._infos()], np.int64)
 
-    def _rows(self) -> list[int]:
-        return [
-            super(InMemoryImages, self).get_data_info(i)['store_index']
-            for i in range(len(self))
-        ]
+    def _infos(self) -> list[dict]:
+        """Return the annotations of all images, without the images."""
+        read = super().get_data_info
+        return [read(index) for index in range(len(self))]
 
     def get_data_info(self, idx: int) -> dict:
         """Return one image and its annotation; the image is a copy."""

@@ -187,13 +187,14 @@ def test_unknown_cluster(make_jobs, tmp_path):
 
 
 SBATCH = """#!/bin/sh
-# Runs the script at once; submitit reads the number.
+# Runs the script at once (submitit moves the file); submitit reads the number.
+script=$(cat "$1")
 echo 'Submitted batch job 12'
 SLURM_JOB_ID=12 SLURM_NTASKS=1 SLURM_PROCID=0 SLURM_LOCALID=0 SLURM_NODEID=0 \
-SLURM_JOB_NUM_NODES=1 SLURM_JOB_NODELIST=here sh "$1" >/dev/null 2>&1 &
+SLURM_JOB_NUM_NODES=1 SLURM_JOB_NODELIST=here sh -c "$script" >/dev/null 2>&1 &
 """
 SRUN = """#!/bin/sh
-while [ "${1#-}" != "$1" ]; do shift; done
+while [ "${1%python}" = "$1" ]; do shift; done
 exec "$@"
 """
 SACCT = """#!/bin/sh
@@ -202,6 +203,7 @@ echo '12|RUNNING|here'
 """
 
 
+@pytest.mark.timeout(60)
 def test_slurm_runs_the_same_jobs(make_jobs, trainer, tmp_path, monkeypatch):
     (tmp_path / 'bin').mkdir()
     for name, text in (('sbatch', SBATCH), ('srun', SRUN), ('sacct', SACCT)):
@@ -213,7 +215,7 @@ def test_slurm_runs_the_same_jobs(make_jobs, trainer, tmp_path, monkeypatch):
     cluster = Cluster('slurm', parameters={'partition': 'gpu', 'time': 5})
     (status,) = run_suite(jobs, tmp_path / 'suite', trainer, cluster, poll=0.05)
     assert status.state is State.DONE, status.reason
-    (script,) = (tmp_path / 'suite' / '.submitit').glob('*.sh')
+    script = tmp_path / 'suite' / '.submitit' / '12_submission.sh'
     assert '#SBATCH --partition=gpu' in script.read_text()
 
 

@@ -17,11 +17,13 @@ import timing
 import torch
 from mmengine.config import ConfigDict
 from mmengine.hub import get_config
+from mmengine.registry import init_default_scope
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from torchvision import transforms as tv
 
 from msbreg_mm.datasets.transforms import MultiViewAugment, byol_views
+from msbreg_mm.datasets.transforms.reading import decode, read_bytes
 from msbreg_mm.utils.upstream import import_scope
 
 Pipeline = Callable[[str], object]
@@ -62,9 +64,8 @@ def ours(size: int, exact_color: bool) -> Pipeline:
 def mmpretrain(size: int) -> Pipeline:
     """Return the BYOL pipeline of mmpretrain's own config."""
     from mmcv.transforms import Compose
-    from mmengine.registry import DefaultScope
 
-    DefaultScope.get_instance('benchmark', scope_name='mmpretrain')
+    init_default_scope('mmpretrain')
     base = get_config('mmpretrain::byol/byol_resnet50_16xb256-coslr-200e_in1k.py')
     steps: list[ConfigDict] = copy.deepcopy(base.train_dataloader.dataset.pipeline)
     for view in steps[1].transforms:
@@ -95,7 +96,7 @@ def torchvision(size: int) -> Pipeline:
     def view(blur_prob: float, solarize_prob: float) -> Callable:
         return tv.Compose(
             [
-                tv.RandomResizedCrop(size, interpolation=Image.BICUBIC),
+                tv.RandomResizedCrop(size, interpolation=tv.InterpolationMode.BICUBIC),
                 tv.RandomHorizontalFlip(),
                 tv.RandomApply([jitter], 0.8),
                 tv.RandomGrayscale(0.2),
@@ -119,6 +120,7 @@ def pipelines(size: int) -> dict[str, Pipeline]:
     found = {
         'msbreg_mm': ours(size, exact_color=False),
         'msbreg_mm, exact colour': ours(size, exact_color=True),
+        'decoding alone': lambda path: decode(read_bytes(path), path),
         'mmpretrain': mmpretrain(size),
         'torchvision': torchvision(size),
     }

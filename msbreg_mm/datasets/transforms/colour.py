@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 # Rec. 601 weights of B, G, R, as torchvision and OpenCV use them for grey.
-GRAY_WEIGHTS = (0.114, 0.587, 0.299)
+GRAY_WEIGHTS = np.array([0.114, 0.587, 0.299])
 ORDERS = tuple(permutations(range(4)))
 # More pixels in the grid bring the fit no closer.
 _GRID_PIXELS = 256
@@ -57,8 +57,8 @@ def apply_chain(
         elif index == 0:
             image = cv2.addWeighted(image, factor, image, 0, 0)
         elif index == 1:
-            blue, green, red, _ = cv2.mean(image[:, : image.shape[1] - anchors])
-            gray = 0.114 * blue + 0.587 * green + 0.299 * red
+            mean = np.asarray(cv2.mean(image[:, : image.shape[1] - anchors]))
+            gray = float(mean[:3] @ GRAY_WEIGHTS)
             image = cv2.addWeighted(image, factor, image, 0, (1 - factor) * gray)
         else:
             image = cv2.addWeighted(image, factor, to_gray(image), 1 - factor, 0)
@@ -69,7 +69,7 @@ def rotate_hue(image: np.ndarray, turns: float) -> np.ndarray:
     """Rotate the hue in HSV space, as torchvision does, in steps of 1/256 turn."""
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL)
     # uint8 wraps around as hue does.
-    hsv[..., 0] += np.uint8(round(turns * 256) % 256)
+    np.add(hsv[..., 0], np.uint8(round(turns * 256) % 256), out=hsv[..., 0])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL)
 
 

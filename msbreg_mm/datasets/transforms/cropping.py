@@ -11,6 +11,10 @@ from .view_config import ViewConfig
 _ENLARGE = {'bicubic': cv2.INTER_CUBIC, 'bilinear': cv2.INTER_LINEAR}
 # Attempts before the central crop, as in torchvision's RandomResizedCrop.
 _ATTEMPTS = 10
+# Up to this size OpenCV's own bicubic filter beats the one that Intel's IPP provides,
+# whose preparation alone takes 30 µs (measured: 10 against 31 µs at 32 pixels, 38
+# against 56 at 64, 91 against 69 at 96).
+_MAX_SIZE_WITHOUT_IPP = 64
 # Crops this many times as large as the view are taken from a halved image.
 _HALVE_FROM = 1.8
 
@@ -128,4 +132,11 @@ def resize_crop(
         level += 1
     filter_ = _ENLARGE[interpolation] if shrink < 1.1 else cv2.INTER_LINEAR
     crop = pyramid.level(level)[y : y + h, x : x + w]
-    return cv2.resize(crop, (size, size), interpolation=filter_)
+    if filter_ != cv2.INTER_CUBIC or size > _MAX_SIZE_WITHOUT_IPP:
+        return cv2.resize(crop, (size, size), interpolation=filter_)
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)  # of this thread only
+    try:
+        return cv2.resize(crop, (size, size), interpolation=filter_)
+    finally:
+        cv2.ipp.setUseIPP(used)

@@ -125,10 +125,11 @@ class MultiViewAugment(BaseTransform):
     def _load(self, results: dict) -> np.ndarray:
         image = results.get('img')
         if image is None:
-            path, encoded = results.get('img_path'), results.get('img_bytes')
-            if path is None and encoded is None:
-                raise KeyError('MultiViewAugment needs img, img_bytes or img_path')
+            path = results.get('img_path')
+            encoded = results.get('img_bytes')
             if encoded is None:
+                if path is None:
+                    raise KeyError('MultiViewAugment needs img, img_bytes or img_path')
                 encoded = read_bytes(path, self.backend_args)
             return decode(encoded, path or 'img_bytes', self._halvings(encoded))
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

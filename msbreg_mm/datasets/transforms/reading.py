@@ -116,11 +116,10 @@ def jpeg_size(encoded: np.ndarray | bytes) -> tuple[int, int] | None:
 
     The orientation in EXIF data is not applied.
     """
-    data = memoryview(encoded)
-    if bytes(data[:2]) != b'\xff\xd8':
+    if bytes(encoded[:2]) != b'\xff\xd8':
         return None
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(bytes(encoded))) as image:
             return image.height, image.width
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None  # the decoder will say what is wrong

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
 Range = tuple[float, float]
@@ -83,7 +82,7 @@ class ViewConfig:
             self._require(whole and value >= 1, name, 'an integer ≥ 1')
         for name, high in _LIMITS.items():
             value = getattr(self, name)
-            fits = isinstance(value, Real) and 0 <= value <= high
+            fits = isinstance(value, (int, float)) and 0 <= value <= high
             self._require(fits, name, f'a number in [0, {high:g}]')
         self._require(
             self.interpolation in INTERPOLATIONS,
@@ -95,7 +94,7 @@ class ViewConfig:
             fits = (
                 isinstance(value, Sequence)
                 and len(value) == 2
-                and all(isinstance(bound, Real) for bound in value)
+                and all(isinstance(bound, (int, float)) for bound in value)
                 and 0 < value[0] <= value[1] <= high
             )
             limit = '' if high == math.inf else f' ≤ {high:g}'

@@ -1,5 +1,6 @@
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -104,6 +105,16 @@ def test_resize_keeps_a_flat_image(interpolation, size):
     view = resize_crop(Pyramid(flat), (3, 5, 110, 80), size, interpolation)
     assert view.shape == (size, size, 3)
     assert (view == 77).all()
+
+
+def test_small_bicubic_views_are_pillows_too_and_leave_ipp_as_it_was():
+    before = cv2.ipp.useIPP()
+    for image in photographs():
+        crop = np.ascontiguousarray(image[20:45, 40:62])
+        mine = resize_crop(Pyramid(image), (40, 20, 22, 25), 32, 'bicubic')
+        theirs = np.asarray(Image.fromarray(crop).resize((32, 32), Image.BICUBIC))
+        assert rmse(mine, theirs) < 2.5
+    assert cv2.ipp.useIPP() == before
 
 
 def test_area_is_the_mean():

@@ -1,7 +1,5 @@
 import random
 import re
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -235,9 +233,13 @@ def test_skips_are_counted_over_all_workers(folder):
 
 def test_too_many_skips_stop_the_workers(folder):
     data = dataset(folder, max_corrupt=1)
-    loader = DataLoader(data, batch_size=6, num_workers=2, collate_fn=default_collate)
+    batches = iter(
+        DataLoader(data, batch_size=12, num_workers=1, collate_fn=default_collate)
+    )
     with pytest.raises(CorruptImageError, match='more than max_corrupt=1'):
-        list(loader)
+        next(batches)
+    # An iterator that is dropped unfinished waits five seconds for each worker.
+    assert next(batches, None) is None
 
 
 @pytest.mark.slow
@@ -252,14 +254,6 @@ def test_spawned_workers(folder):
     )
     assert next(iter(loader))['inputs'][0].shape == (12, 3, 32, 32)
     assert data.pipeline.transforms[0].skipped.count >= 2
-
-
-def test_registering_the_transform_does_not_import_mmdet():
-    code = (
-        'import sys; import msbreg_mm.datasets.transforms; '
-        "assert 'mmdet' not in sys.modules"
-    )
-    subprocess.run([sys.executable, '-c', code], check=True)
 
 
 # -- statistics against torchvision --------------------------------------------------
