@@ -4,8 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO ?= work_dirs/demo
-DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-30e_shapes.py
-DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_24e_shapes.py
+DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-24e_shapes.py
+DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_10e_shapes.py
 
 .PHONY: help venv demo test test-all lint types check format clean
 
@@ -25,7 +25,7 @@ demo: $(INSTALLED)  ## pretrain and transfer on generated data; table and HTML r
 	$(PY) tools/prepare_data.py shapes $(DEMO)/shapes
 	$(PY) tools/train.py $(DEMO_PRETRAIN) --work-dir $(DEMO)/pretrain --resume --seed 0 \
 		--cfg-options data_root=$(DEMO)/shapes
-	$(PY) tools/transfer.py random msbreg=$(DEMO)/pretrain/epoch_30.pth \
+	$(PY) tools/transfer.py random msbreg=$(DEMO)/pretrain/epoch_24.pth \
 		--tasks $(DEMO_TASK) --seeds 0 1 2 --work-dir $(DEMO)/transfer \
 		--pretrain-dir msbreg=$(DEMO)/pretrain --cfg-options data_root=$(DEMO)/shapes
 

@@ -63,10 +63,12 @@ class JobRun(Checkpointable):
     Attributes:
         trainer: Program and flags.
         devices: GPUs by id, none for the CPU; ``None`` leaves it to the cluster.
+        threads: CPU threads; ``None`` leaves the number to torch.
     """
 
     trainer: Trainer
     devices: tuple[str, ...] | None = None
+    threads: int | None = None
 
     def __call__(self, job: Job) -> Outcome:
         """Train and record.
@@ -115,7 +117,7 @@ class JobRun(Checkpointable):
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=child_environment(self.devices),
+                env=child_environment(self.devices, self.threads),
                 start_new_session=True,
                 # The lock lives as long as anything of the job does.
                 pass_fds=(lock_fd,),

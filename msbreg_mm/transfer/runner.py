@@ -133,7 +133,7 @@ class _Suite:
         elif self.free:
             status.slot = self.free.pop(0)
             job.folder.mkdir(parents=True, exist_ok=True)
-            run = JobRun(self.trainer, status.slot)
+            run = JobRun(self.trainer, status.slot, self.cluster.threads_per_job)
             status.handle = self.executor.submit(run, job)
             status.state, status.started = State.RUNNING, time.monotonic()
 

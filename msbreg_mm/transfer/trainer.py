@@ -60,14 +60,20 @@ class Trainer:
         return [sys.executable, str(TRAIN_SCRIPT)]
 
 
-def child_environment(devices: Sequence[str] | None) -> dict[str, str]:
+def child_environment(
+    devices: Sequence[str] | None, threads: int | None = None
+) -> dict[str, str]:
     """Environment of the trainer.
 
     Args:
         devices: GPUs of the job, none for the CPU; ``None`` leaves the choice to
             the cluster.
+        threads: Threads of torch on the CPU, unless ``OMP_NUM_THREADS`` is set
+            already; ``None`` leaves the number to torch.
     """
     env = dict(os.environ, PYTHONUNBUFFERED='1')
+    if threads is not None:
+        env.setdefault('OMP_NUM_THREADS', str(threads))
     if devices is not None:
         env['CUDA_VISIBLE_DEVICES'] = ','.join(devices)
     # Left by the local executor and by launchers around the suite: the trainer

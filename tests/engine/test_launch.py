@@ -88,7 +88,7 @@ def test_missing_parts_of_a_data_set_are_named(tmp_path):
     options = LaunchOptions(
         config=COCO, work_dir=str(tmp_path), cfg_options={'data_root': str(tmp_path)}
     )
-    with pytest.raises(FileNotFoundError, match='train_dataloader: .*train2017'):
+    with pytest.raises(FileNotFoundError, match=r'train_dataloader: .*train2017'):
         build_runner(options)
     (tmp_path / 'train2017').mkdir()
     with pytest.raises(FileNotFoundError, match=r'instances_train2017\.json does not'):

@@ -106,7 +106,7 @@ sys.path.insert(0, {str(os.path.dirname(__file__))!r})
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.runner import run_suite
 from msbreg_mm.transfer.tasks import load_task
-from msbreg_mm.transfer.trainer import Trainer
+from msbreg_mm.transfer.trainer import Trainer, child_environment, child_environment
 from conftest import FAKE
 jobs = plan_jobs([load_task({str(task_config)!r})], parse_checkpoints(['random']),
                  [0, 1], {str(tmp_path / 'suite')!r})
@@ -176,8 +176,20 @@ def test_lock_of_a_dead_process_is_taken_over(tmp_path):
     assert not is_locked(path)
 
 
-def test_local_cluster_without_gpu_runs_one_job():
-    assert local_cluster(0).slots == ((),)
+def test_jobs_on_the_cpu_share_its_cores(monkeypatch):
+    monkeypatch.setattr('os.cpu_count', lambda: 16)
+    assert local_cluster(0).slots == ((),) * 4
+    assert local_cluster(0).threads_per_job == 4
+    assert local_cluster(0, jobs=1).threads_per_job == 16
+    assert Cluster(slots=(('0',),)).threads_per_job is None
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    assert child_environment((), 4)['OMP_NUM_THREADS'] == '4'
+    assert 'OMP_NUM_THREADS' not in child_environment(('0',), None)
+    monkeypatch.setenv('OMP_NUM_THREADS', '7')
+    assert child_environment((), 4)['OMP_NUM_THREADS'] == '7'
+
+
+def test_local_cluster_without_gpu():
     assert local_cluster(0, jobs=3).slots == ((), (), ())
 
 

@@ -118,9 +118,9 @@ def torchvision(size: int) -> Pipeline:
 def pipelines(size: int) -> dict[str, Pipeline]:
     """Return the pipelines to compare, by name."""
     found = {
+        'decoding alone': lambda path: decode(read_bytes(path), path),
         'msbreg_mm': ours(size, exact_color=False),
         'msbreg_mm, exact colour': ours(size, exact_color=True),
-        'decoding alone': lambda path: decode(read_bytes(path), path),
         'mmpretrain': mmpretrain(size),
         'torchvision': torchvision(size),
     }

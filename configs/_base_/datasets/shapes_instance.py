@@ -1,12 +1,12 @@
-# The generated shapes (tools/prepare_data.py shapes): 100 labelled images to train on.
+# The generated shapes (tools/prepare_data.py shapes): 200 labelled images to train on.
 dataset_type = 'CocoDataset'
 data_root = 'data/shapes/'
 classes = ('disc', 'square', 'triangle', 'star', 'ring', 'cross', 'crescent')
 
 train_dataloader = dict(
     batch_size=4,
-    num_workers=2,
-    persistent_workers=True,
+    num_workers=0,  # loading is far cheaper than a step on a CPU
+    persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
@@ -19,15 +19,19 @@ train_dataloader = dict(
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
             dict(type='Resize', scale=(128, 128), keep_ratio=True),
-            dict(type='RandomFlip', prob=0.5),
+            dict(
+                type='RandomFlip',
+                prob=[0.25, 0.25, 0.25],
+                direction=['horizontal', 'vertical', 'diagonal'],
+            ),
             dict(type='PackDetInputs'),
         ],
     ),
 )
 val_dataloader = dict(
     batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
+    persistent_workers=False,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(

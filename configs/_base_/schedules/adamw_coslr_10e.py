@@ -1,4 +1,4 @@
-_base_ = ['./adamw_coslr_30e.py']
+_base_ = ['./adamw_coslr_24e.py']
 
 param_scheduler = [
     dict(

@@ -16,7 +16,7 @@ from .outlines import CLASSES
 from .scene import Scene, SceneStyle, draw_scene
 from .writing import LAYOUT, coco_objects, write_coco, write_jpeg, write_voc
 
-_VERSION = 1
+_VERSION = 2
 """Raise it whenever equal parameters would draw other pictures."""
 
 _SEEDS = {'unlabelled': 0, 'train': 1, 'val': 2}
@@ -45,8 +45,8 @@ def generate_shapes(
     root: str | Path,
     *,
     num_unlabelled: int = 2000,
-    num_train: int = 100,
-    num_val: int = 200,
+    num_train: int = 200,
+    num_val: int = 150,
     image_size: int = 128,
     seed: int = 0,
     style: SceneStyle | None = None,

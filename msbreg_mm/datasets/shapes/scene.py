@@ -29,10 +29,10 @@ class SceneStyle:
     """
 
     min_objects: int = 2
-    max_objects: int = 5
-    min_diameter: float = 0.12
-    max_diameter: float = 0.48
-    min_visible: float = 0.5
+    max_objects: int = 4
+    min_diameter: float = 0.22
+    max_diameter: float = 0.5
+    min_visible: float = 0.7
     same_class: float = 0.4
     noise: float = 4.0
 

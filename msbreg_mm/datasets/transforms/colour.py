@@ -25,6 +25,7 @@ _EXACT_PIXELS = 96 * 96
 _ANCHORS = np.array(list(product((64, 192), repeat=3)), np.uint8)[None]
 _SMALL_WEIGHT = 0.01
 _BLUR_STEPS = 50  # sigmas per pixel for which kernels are kept
+_MAX_SIGMA = 4.0  # beyond, weights in units of 1/256 are too coarse
 
 Factors = Sequence[float]
 
@@ -154,6 +155,8 @@ def _kernel(step: int) -> np.ndarray | None:
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Blur by a Gaussian of ``sigma`` pixels; the border is mirrored."""
+    if sigma > _MAX_SIGMA:
+        return cv2.GaussianBlur(image, (0, 0), sigma)
     kernel = _kernel(round(sigma * _BLUR_STEPS))
     if kernel is None:
         return image

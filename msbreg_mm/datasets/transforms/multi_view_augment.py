@@ -26,7 +26,7 @@ class MultiViewAugment(BaseTransform):
     Each view: random resized crop, flip, colour jitter, grey, blur, solarisation,
     in this order and with the distributions of torchvision's transforms
     (``docs/benchmarks.md`` has how close and how fast). Images smaller than a
-    crop's size are enlarged. All random numbers come from numpy's global state,
+    view are enlarged. All random numbers come from numpy's global state,
     which mmengine seeds in every worker.
 
     OpenCV's own threads are switched off in the process (``cv2.setNumThreads(0)``)
@@ -132,10 +132,12 @@ class MultiViewAugment(BaseTransform):
                     raise KeyError('MultiViewAugment needs img, img_bytes or img_path')
                 encoded = read_bytes(path, self.backend_args)
             return decode(encoded, path or 'img_bytes', self._halvings(encoded))
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        shape = getattr(image, 'shape', None)
+        dtype = getattr(image, 'dtype', type(image))
+        if dtype != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3:
             raise ValueError(
-                'MultiViewAugment needs img as (H, W, 3) uint8, got '
-                f'{image.shape} {image.dtype}; drop what converts it before'
+                f'MultiViewAugment needs img as (H, W, 3) uint8, got {shape} {dtype}; '
+                'drop what converts it before'
             )
         return image
 

@@ -139,6 +139,12 @@ def test_blur_is_torchvisions(views, sigma):
         assert rmse(colour.blur(view, sigma), theirs.permute(1, 2, 0).numpy()) < 1.0
 
 
+def test_strong_blur_is_torchvisions(views):
+    picture = torch.from_numpy(views[0]).permute(2, 0, 1)
+    theirs = tv.gaussian_blur(picture, [49, 49], [8.0, 8.0])
+    assert rmse(colour.blur(views[0], 8.0), theirs.permute(1, 2, 0).numpy()) < 1.0
+
+
 def test_blur_of_one_channel_and_of_flat(views):
     gray = cv2.cvtColor(views[0], cv2.COLOR_BGR2GRAY)
     three = colour.blur(colour.to_gray(views[0]), 1.5)

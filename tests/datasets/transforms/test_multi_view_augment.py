@@ -175,6 +175,17 @@ def test_converted_image_is_an_error(image):
         MultiViewAugment()({'img': image})
 
 
+def test_list_of_views_is_an_error(square):
+    results = MultiViewAugment()({'img': square})
+    with pytest.raises(ValueError, match=r"got None <class 'list'>"):
+        MultiViewAugment()(results)
+
+
+def test_views_of_one_pixel(square):
+    augment = MultiViewAugment([{'num_views': 9, 'size': 1}])
+    assert np.stack(augment({'img': square})['img']).shape == (9, 1, 1, 3)
+
+
 def test_nothing_to_read_is_an_error():
     with pytest.raises(KeyError, match='img, img_bytes or img_path'):
         MultiViewAugment()({'gt_label': 3})

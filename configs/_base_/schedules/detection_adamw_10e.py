@@ -1,11 +1,11 @@
-# Fine-tuning small detectors on about 100 images: AdamW, warm-up, cosine, by epoch.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=16, val_interval=4)
+# Fine-tuning small detectors on 100 to 200 images: AdamW, warm-up, cosine, by epoch.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=10, val_interval=5)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0),
     clip_grad=dict(max_norm=10.0),
 )
@@ -15,8 +15,8 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=True,
         begin=0,
-        end=16,
-        T_max=16,
+        end=10,
+        T_max=10,
         convert_to_iter_based=True,
     ),
 ]

@@ -1,4 +1,4 @@
-# Short pretraining of small networks: AdamW, 10 % warm-up, cosine. AdamW because 30
+# Short pretraining of small networks: AdamW, 10 % warm-up, cosine. AdamW because 24
 # epochs of a few thousand images are too few steps for LARS.
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -11,17 +11,17 @@ param_scheduler = [
         start_factor=0.01,
         by_epoch=True,
         begin=0,
-        end=3,
+        end=2,
         convert_to_iter_based=True,
     ),
     dict(
         type='CosineAnnealingLR',
-        T_max=27,
+        T_max=22,
         by_epoch=True,
-        begin=3,
-        end=30,
+        begin=2,
+        end=24,
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=24)
 auto_scale_lr = dict(enable=False, base_batch_size=64)
