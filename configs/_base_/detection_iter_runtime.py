@@ -2,4 +2,7 @@
 _base_ = ['./detection_runtime.py']
 
 log_processor = dict(by_epoch=False)
-default_hooks = dict(checkpoint=dict(by_epoch=False, interval=10000))
+default_hooks = dict(
+    logger=dict(log_metric_by_epoch=False),
+    checkpoint=dict(by_epoch=False, interval=10000),
+)

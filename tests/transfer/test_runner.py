@@ -14,6 +14,7 @@ from msbreg_mm.transfer.job import LOCK, JobRun
 from msbreg_mm.transfer.locks import FileLock, LockedError, is_locked
 from msbreg_mm.transfer.runner import State, run_suite
 from msbreg_mm.transfer.store import read_failures, read_record, read_records
+from msbreg_mm.transfer.trainer import child_environment
 
 
 def states(statuses):
@@ -106,7 +107,7 @@ sys.path.insert(0, {str(os.path.dirname(__file__))!r})
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.runner import run_suite
 from msbreg_mm.transfer.tasks import load_task
-from msbreg_mm.transfer.trainer import Trainer, child_environment, child_environment
+from msbreg_mm.transfer.trainer import Trainer
 from conftest import FAKE
 jobs = plan_jobs([load_task({str(task_config)!r})], parse_checkpoints(['random']),
                  [0, 1], {str(tmp_path / 'suite')!r})

@@ -9,3 +9,9 @@ _base_ = [
 custom_imports = dict(
     imports=['msbreg_mm.engine', 'mmpretrain.models'], allow_failed_imports=False
 )
+
+transfer = dict(
+    protocol='COCO Mask R-CNN R50-C4 1x',
+    description='MoCo: SyncBN everywhere, extra norm after res5, 90k iterations',
+    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+)

@@ -12,3 +12,9 @@ param_scheduler = [
         gamma=0.1,
     ),
 ]
+
+transfer = dict(
+    protocol='COCO Mask R-CNN R50-C4 2x',
+    description='MoCo: SyncBN everywhere, extra norm after res5, 180k iterations',
+    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+)

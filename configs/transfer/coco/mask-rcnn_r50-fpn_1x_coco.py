@@ -4,3 +4,9 @@ _base_ = [
     '../../_base_/detection_iter_runtime.py',
     '../../_base_/models/mask-rcnn_r50-fpn.py',
 ]
+
+transfer = dict(
+    protocol='COCO Mask R-CNN R50-FPN 1x, recipe (a)',
+    description='MoCo: SyncBN in backbone and FPN, standard heads, 90k iterations',
+    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+)

@@ -12,3 +12,9 @@ param_scheduler = [
         gamma=0.1,
     ),
 ]
+
+transfer = dict(
+    protocol='COCO Mask R-CNN R50-FPN 2x, recipe (a)',
+    description='MoCo: SyncBN in backbone and FPN, standard heads, 180k iterations',
+    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+)
