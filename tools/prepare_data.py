@@ -19,8 +19,8 @@ def parse_args() -> argparse.Namespace:
     shapes = commands.add_parser('shapes', help='generate the embedded data set')
     shapes.add_argument('root', help='folder to make')
     shapes.add_argument('--num-unlabelled', type=int, default=2000)
-    shapes.add_argument('--num-train', type=int, default=100)
-    shapes.add_argument('--num-val', type=int, default=200)
+    shapes.add_argument('--num-train', type=int, default=200)
+    shapes.add_argument('--num-val', type=int, default=150)
     shapes.add_argument('--image-size', type=int, default=128, help='pixels')
     shapes.add_argument('--seed', type=int, default=0)
     shapes.add_argument('--force', action='store_true', help='replace an older set')
@@ -61,7 +61,7 @@ def main() -> int:
     command = options.pop('command')
     try:
         if command == 'shapes':
-            console.print(generate_shapes(**options))
+            console.print(generate_shapes(**options).line(), highlight=False)
         elif command == 'voc-instances':
             console.print(voc_instances(**options))
         elif command == 'subset':

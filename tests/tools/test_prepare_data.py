@@ -36,7 +36,7 @@ def root(tmp_path_factory):
         48,
     )
     assert done.returncode == 0, done.stderr
-    assert 'ShapesSummary' in done.stdout
+    assert 'shapes is made: 1 unlabelled, 3 train' in done.stdout
     return root
 
 

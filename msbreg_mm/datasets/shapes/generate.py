@@ -40,6 +40,17 @@ class ShapesSummary:
     digest: str
     reused: bool
 
+    def line(self) -> str:
+        """Say in one line what the folder holds."""
+        parts = []
+        for split, images in self.num_images.items():
+            objects = sum(self.num_instances.get(split, {}).values())
+            parts.append(
+                f'{images} {split}' + (f' ({objects} objects)' * bool(objects))
+            )
+        state = 'is there already' if self.reused else 'is made'
+        return f'{self.root} {state}: {", ".join(parts)} images'
+
 
 def generate_shapes(
     root: str | Path,

@@ -42,8 +42,9 @@ def test_sizes_cover_the_asked_range(scenes):
             sides.append(max(width, height) / 96)
     style = SceneStyle()
     assert max(sides) <= style.max_diameter + 2 / 96
-    assert np.quantile(sides, 0.9) > 0.35
-    assert np.quantile(sides, 0.1) < 0.17
+    low, extent = style.min_diameter, style.max_diameter - style.min_diameter
+    assert np.quantile(sides, 0.9) > low + 0.6 * extent
+    assert np.quantile(sides, 0.1) < low + 0.14 * extent
 
 
 def test_equal_seeds_give_equal_pixels():
@@ -118,7 +119,7 @@ def test_val_shares_no_photograph_with_train():
     ('wrong', 'message'),
     [
         ({'min_objects': 0}, 'min_objects'),
-        ({'min_objects': 6}, 'max_objects <= 254 is needed, got 6 and 5'),
+        ({'min_objects': 6}, 'max_objects <= 254 is needed, got 6 and 4'),
         ({'max_objects': 255}, 'got 2 and 255'),
         ({'min_diameter': 0.6}, 'min_diameter'),
         ({'max_diameter': 1.5}, 'max_diameter'),
