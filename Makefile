@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO ?= work_dirs/demo
 DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-24e_shapes.py
-DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_10e_shapes.py
+DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_14e_shapes.py
 
 .PHONY: help venv demo test test-all lint types check format clean
 

@@ -1,5 +1,5 @@
 # 90 COCO images with COCO's 12 supercategories as classes, at most 320 x 192 px.
-_base_ = ['./mask-rcnn_r18-w16-fpn_10e_shapes.py']
+_base_ = ['./mask-rcnn_r18-w16-fpn_14e_shapes.py']
 
 data_root = 'data/coco_free/'
 train_json = 'annotations_coco/instances_train_super12.json'

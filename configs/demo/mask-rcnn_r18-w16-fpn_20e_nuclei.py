@@ -1,5 +1,5 @@
 # Cell nuclei in 60 microscope images (2018 Data Science Bowl), 256 px.
-_base_ = ['./mask-rcnn_r18-w16-fpn_10e_shapes.py']
+_base_ = ['./mask-rcnn_r18-w16-fpn_14e_shapes.py']
 
 data_root = 'data/nuclei_dsb2018/'
 train_json = 'annotations_coco/instances_train.json'

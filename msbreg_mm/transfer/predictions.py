@@ -18,7 +18,7 @@ from msbreg_mm.transfer.details import validation_set
 from msbreg_mm.transfer.trainer import PREDICTIONS
 
 # This project's choices.
-SCORE = 0.5
+SCORE = 0.3
 WIDTH = 300
 _LEAST_LABELLED = 30  # pixels of the drawing
 

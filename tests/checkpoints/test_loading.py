@@ -9,12 +9,12 @@ import torchvision
 from torch import nn
 
 from msbreg_mm.checkpoints import CheckpointError, load_backbone
-from msbreg_mm.utils.upstream import import_without
+from msbreg_mm.utils.upstream import import_quietly
 
 
 @pytest.fixture(scope='module')
 def backbones():
-    return import_without('mmpretrain.models', 'mmdet').backbones
+    return import_quietly('mmpretrain.models', without='mmdet').backbones
 
 
 class Model(nn.Module):

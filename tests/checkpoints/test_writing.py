@@ -20,7 +20,7 @@ from msbreg_mm.checkpoints import (
     save_checkpoint,
     verify_resumable,
 )
-from msbreg_mm.utils.upstream import import_without
+from msbreg_mm.utils.upstream import import_quietly
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'convert_checkpoint.py'
 FORMATS = ['mm', 'torchvision', 'timm', 'detectron2', 'safetensors']
@@ -124,7 +124,7 @@ def test_timm_reads_our_folder_and_agrees(name, tmp_path):
     kwargs = {'img_size': 32} if name.startswith('vit') else {}
     source = timm.create_model(name, num_classes=0, **kwargs).eval()
     torch.save(source.state_dict(), tmp_path / 'timm.pth')
-    models = import_without('mmpretrain.models', 'mmdet').backbones
+    models = import_quietly('mmpretrain.models', without='mmdet').backbones
     if name.startswith('vit'):
         model = models.VisionTransformer('deit-small', img_size=32)
     else:
@@ -146,7 +146,7 @@ def test_timm_reads_our_folder_and_agrees(name, tmp_path):
 
 def test_torchvision_model_loads_what_we_write(resnet_state, tmp_path):
     torch.manual_seed(0)
-    models = import_without('mmpretrain.models', 'mmdet').backbones
+    models = import_quietly('mmpretrain.models', without='mmdet').backbones
     model = models.ResNet(18)
     model.eval()
     state = {f'backbone.{k}': v for k, v in model.state_dict().items()}

@@ -1,13 +1,16 @@
+from pathlib import Path
+
 """What the tools print and return."""
 
 import io
 import sys
 
 import pytest
-from conftest import FAKE
 from rich.console import Console
 
 from msbreg_mm.transfer.cli import SuiteOptions, list_tasks, report, run
+
+FAKE = Path(__file__).with_name('fake_trainer.py')
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ transfer = dict(protocol='two epochs of nothing')
 @pytest.mark.slow
 def test_real_job_and_a_final_validation_that_was_lost(tmp_path):
     write_coco(tmp_path / 'data', images=6)
-    base = CONFIG_ROOT / 'demo' / 'mask-rcnn_r18-w16-fpn_10e_shapes.py'
+    base = CONFIG_ROOT / 'demo' / 'mask-rcnn_r18-w16-fpn_14e_shapes.py'
     config = tmp_path / 'mask-rcnn_tiny.py'
     config.write_text(
         CONFIG.format(base=str(base), classes=CLASSES, root=str(tmp_path / 'data'))

@@ -1,5 +1,5 @@
 # Fine-tuning small detectors on 100 to 200 images: AdamW, warm-up, cosine, by epoch.
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=10, val_interval=5)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=14, val_interval=7)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -15,8 +15,8 @@ param_scheduler = [
         type='CosineAnnealingLR',
         by_epoch=True,
         begin=0,
-        end=10,
-        T_max=10,
+        end=14,
+        T_max=14,
         convert_to_iter_based=True,
     ),
 ]
