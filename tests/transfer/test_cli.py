@@ -1,9 +1,8 @@
-from pathlib import Path
-
 """What the tools print and return."""
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
