@@ -45,14 +45,14 @@ def images(tmp_path_factory):
 def train(images, work_dir, *options, flags=(), processes=1):
     command = [sys.executable]
     if processes > 1:
-        command += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
-        command += ['--master_port=0', '--rdzv_endpoint=127.0.0.1:0']
+        command += ['-m', 'torch.distributed.run', '--standalone']
+        command += [f'--nproc_per_node={processes}']
         flags = (*flags, '--launcher', 'pytorch')
     command += ['tools/train.py', HEADLINE, '--work-dir', str(work_dir), *flags]
     command += ['--cfg-options', f'data_root={images}', *SHORT, *options]
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
     run = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return run.stdout + run.stderr
