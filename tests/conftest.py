@@ -1,12 +1,22 @@
 """Fixtures shared by all tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 # Two cores are shared by torch, OpenCV and pytest-xdist: one thread each.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
+@pytest.fixture(autouse=True)
+def _no_default_scope():
+    """Forget the scope that a runner of an earlier test has left behind."""
+    yield
+    registry = sys.modules.get('mmengine.registry')
+    if registry is not None:
+        registry.DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

@@ -25,6 +25,15 @@ def write_image(path, size=(160, 120)):
     Image.fromarray(pixels).save(path)
 
 
+def write_npz(path):
+    """Eight encoded images in one file, as the cifar10_24k pack has them."""
+    image = path.parent / '0.jpg'
+    write_image(image, size=(32, 32))
+    encoded = np.frombuffer(image.read_bytes(), np.uint8)
+    offset = np.arange(9) * len(encoded)
+    np.savez(path, jpeg=np.tile(encoded, 8), offset=offset, label=np.arange(8) % 2)
+
+
 def write_coco(root, ann_file, img_prefix):
     """One annotation file in COCO's layout, with all 80 category ids of COCO."""
     images, annotations = [], []
@@ -56,7 +65,9 @@ def write_data(cfg, root):
         if not dataset:
             continue
         prefix = dataset.get('data_prefix', '')
-        if 'ann_file' in dataset and str(dataset.ann_file).endswith('.json'):
+        if str(dataset.get('ann_file')).endswith('.npz'):
+            write_npz(root / dataset.ann_file)
+        elif 'ann_file' in dataset and str(dataset.ann_file).endswith('.json'):
             path, content = write_coco(root, dataset.ann_file, prefix['img'])
             classes = (dataset.get('metainfo') or {}).get('classes')
             if classes is None:

@@ -101,8 +101,10 @@ def test_a_detector_that_finds_nothing_scores_zero(
 
 def start_suite(tmp_path, task_config, env):
     code = f"""
-import sys
+import signal, sys
 from pathlib import Path
+# A shell starts its background jobs, CI's too, with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(os.path.dirname(__file__))!r})
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.runner import run_suite
