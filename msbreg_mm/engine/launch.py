@@ -1,9 +1,7 @@
 """From a config file and command-line flags to a runner."""
 
 import json
-import logging
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from msbreg_mm.engine.atomic_backend import find_resumable
-from msbreg_mm.utils.upstream import import_scope
+from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
 
@@ -84,7 +82,7 @@ def build_runner(options: LaunchOptions) -> Runner:
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.logger.addFilter(_UpstreamNoise())
+    runner.logger.addFilter(UpstreamNoise())
     return runner
 
 
@@ -256,18 +254,3 @@ def _check_data(cfg: Config) -> None:
                     f'{name}: {path} does not exist; see docs/data.md for the '
                     'layouts and tools/prepare_data.py check'
                 )
-
-
-class _UpstreamNoise(logging.Filter):
-    """Drops log lines of upstream packages that users can do nothing about."""
-
-    patterns = re.compile(
-        # every frozen parameter, i.e. the whole target network
-        r'is skipped since its requires_grad=False'
-        # mmengine's own use of what it deprecates
-        r'|"FileClient" will be deprecated'
-        r'|"HardDiskBackend" is the alias'
-    )
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not self.patterns.search(record.getMessage())

@@ -3,6 +3,8 @@
 import contextlib
 import importlib
 import io
+import logging
+import re
 import sys
 from types import ModuleType
 
@@ -52,3 +54,19 @@ def import_scope(scope: str) -> None:
         import_quietly('mmpretrain.datasets', without='mmdet')
     elif scope == 'mmdet':
         import_quietly('mmdet.datasets')
+
+
+class UpstreamNoise(logging.Filter):
+    """Drops log lines of upstream packages that users can do nothing about."""
+
+    patterns = re.compile(
+        # every frozen parameter, i.e. the whole target network
+        r'is skipped since its requires_grad=False'
+        # mmengine's own use of what it deprecates
+        r'|"FileClient" will be deprecated'
+        r'|"HardDiskBackend" is the alias'
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is worth showing."""
+        return not self.patterns.search(record.getMessage())
