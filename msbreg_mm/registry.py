@@ -32,3 +32,13 @@ TRANSFORMS = _mmengine.Registry(
     scope=SCOPE,
     locations=['msbreg_mm.datasets.transforms'],
 )
+LOOPS = _mmengine.Registry(
+    'loop', parent=_mmengine.LOOPS, scope=SCOPE, locations=['msbreg_mm.engine']
+)
+# Probes of frozen features (msbreg_mm.evaluation.probes).
+PROBES = _mmengine.Registry(
+    'probe',
+    parent=_mmengine.TASK_UTILS,
+    scope=SCOPE,
+    locations=['msbreg_mm.evaluation.probes'],
+)
