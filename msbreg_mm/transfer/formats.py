@@ -176,9 +176,9 @@ def provenance(table: ResultTable) -> list[str]:
         f'config {table.config_hash[:12]}',
     ]
     texts += [
-        f'{row.name}: sha256 {sha[:12]}'
+        f'{row.name}: sha256 {", ".join(hashes)}'
         for row in table.rows
-        if (sha := row.records[0].record.identity.checkpoint_sha256)
+        if (hashes := _hashes(row))
     ]
     for group in sorted(versions):
         texts.append(', '.join(f'{name} {number}' for name, number in group))
@@ -186,6 +186,11 @@ def provenance(table: ResultTable) -> list[str]:
     if not table.has_baseline:
         texts.append('no random-initialisation baseline was run')
     return texts
+
+
+def _hashes(row: Row) -> list[str]:
+    hashes = (s.record.identity.checkpoint_sha256[:12] for s in row.records)
+    return list(dict.fromkeys(filter(None, hashes)))
 
 
 def _provenance(table: ResultTable) -> str:

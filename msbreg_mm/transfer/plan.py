@@ -11,6 +11,8 @@ from msbreg_mm.transfer.store import Identity
 from msbreg_mm.transfer.tasks import Schedule, Task, read_schedule
 
 RANDOM = 'random'
+# In a path it stands for the seed: one pretraining run per seed.
+SEED = '{seed}'
 # Stems that name no training: the folder's name is put before them.
 _GENERIC = re.compile(
     r'(epoch|iter)_\d+|latest|last|best.*|checkpoint.*|model|backbone'
@@ -23,18 +25,39 @@ class CheckpointRef:
 
     Attributes:
         name: Name in tables and folders.
-        path: File or folder; ``'random'`` for random initialisation.
-        sha256: Hash of the weight files; ``''`` for random initialisation.
+        path: File or folder; ``'random'`` for random initialisation. ``{seed}``
+            in it stands for the seed of a job.
+        sha256: Hash of the weight files; ``''`` for random initialisation, and
+            as long as the path names one file per seed.
+        per_seed: Whether each seed has a file of its own, from a pretraining
+            run of its own.
     """
 
     name: str
     path: str
     sha256: str = ''
+    per_seed: bool = False
 
     @property
     def folder(self) -> str:
         """Folder name: the name and the beginning of the hash."""
         return f'{self.name}-{self.sha256[:8]}' if self.sha256 else self.name
+
+    def for_seed(self, seed: int) -> 'CheckpointRef':
+        """Name and hash the file that the job of a seed starts from.
+
+        Raises:
+            FileNotFoundError: If this seed has none.
+        """
+        if SEED not in self.path:
+            return self
+        path = self.path.replace(SEED, str(seed))
+        if not Path(path).expanduser().exists():
+            raise FileNotFoundError(
+                f'no checkpoint {path} for seed {seed} of {self.name}={self.path}; '
+                'pretrain with that seed too, or choose other --seeds'
+            )
+        return replace(self, path=path, sha256=_sha256(path), per_seed=True)
 
 
 @dataclass(frozen=True)
@@ -43,7 +66,7 @@ class Job:
 
     Attributes:
         task: What is trained.
-        checkpoint: From which backbone.
+        checkpoint: From which backbone, with the file of this seed.
         identity: Config hash, checkpoint hash and seed.
         folder: Work directory of the run.
         protocol: The task's label, with the changes of ``--cfg-options``.
@@ -68,7 +91,8 @@ def parse_checkpoints(arguments: Sequence[str]) -> list[CheckpointRef]:
     """Read ``name=path``, ``path`` or ``random`` arguments and hash the files.
 
     Args:
-        arguments: As given on the command line.
+        arguments: As given on the command line. A path with ``{seed}`` names one
+            file per seed, e.g. ``byol=runs/byol/seed{seed}/epoch_100.pth``.
 
     Returns:
         The checkpoints, random initialisation first.
@@ -121,6 +145,7 @@ def plan_jobs(
         raise ValueError(f'seeds must be distinct and at least 0, got {list(seeds)}')
     options = parse_options(cfg_options)
     resolved = {task.name: _resolve(task, options, settings) for task in tasks}
+    files = {seed: [ref.for_seed(seed) for ref in checkpoints] for seed in seeds}
     return [
         Job(
             task=replace(task, schedule=resolved[task.name].schedule),
@@ -132,7 +157,7 @@ def plan_jobs(
         )
         for seed in seeds
         for task in tasks
-        for ref in checkpoints
+        for ref in files[seed]
     ]
 
 
@@ -142,7 +167,7 @@ def _parse_checkpoint(argument: str) -> CheckpointRef:
         name, path = '', argument
     if path == RANDOM:
         return CheckpointRef(name or RANDOM, RANDOM)
-    if not Path(path).expanduser().exists():
+    if SEED not in path and not Path(path).expanduser().exists():
         raise FileNotFoundError(
             f"no checkpoint {path}; pass a file, a folder, name=path or '{RANDOM}'"
         )
@@ -152,12 +177,20 @@ def _parse_checkpoint(argument: str) -> CheckpointRef:
             f'{name!r} cannot name a folder; use letters, digits, "_", "-", "." and '
             'spaces before the "="'
         )
+    return CheckpointRef(name, path, '' if SEED in path else _sha256(path))
+
+
+def _sha256(path: str) -> str:
     from msbreg_mm.checkpoints import sha256
 
-    return CheckpointRef(name, path, sha256(Path(path).expanduser()))
+    return sha256(Path(path).expanduser())
 
 
 def _default_name(path: Path) -> str:
+    if SEED in str(path):
+        # What does not change with the seed: runs/byol/seed{seed}/x.pth is byol.
+        fixed = [part for part in path.parts[:-1] if SEED not in part]
+        return fixed[-1] if fixed else path.stem
     if path.is_dir():
         return path.resolve().name
     if _GENERIC.fullmatch(path.stem):

@@ -79,6 +79,7 @@ def make_record(
         notes=notes,
         finished=finished,
         scalars=[str(file.relative_to(job.folder)) for file in log.files],
+        per_seed=job.checkpoint.per_seed,
     )
 
 

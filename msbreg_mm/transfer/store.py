@@ -48,6 +48,8 @@ class Record:
         notes: What a reader of the row must know, e.g. partial loading.
         finished: Time of the end, ISO 8601, UTC.
         scalars: Paths of mmengine's logs, relative to the job's folder.
+        per_seed: Whether the checkpoint comes from a pretraining run of this
+            seed's own, so that the spread of its row covers pretraining.
         version: Layout of this file.
     """
 
@@ -65,6 +67,7 @@ class Record:
     notes: list[str] = field(default_factory=list)
     finished: str = ''
     scalars: list[str] = field(default_factory=list)
+    per_seed: bool = False
     version: int = VERSION
 
 

@@ -13,6 +13,9 @@ from msbreg_mm.transfer.statistics import (
 )
 from msbreg_mm.transfer.store import Record, StoredRecord
 
+_PER_SEED = 'per seed'
+PER_SEED_NOTE = 'one pretraining per seed'
+
 
 @dataclass(frozen=True)
 class Column:
@@ -115,16 +118,16 @@ def _table(
     columns = [Column(*column) for column in records[0].record.columns]
     by_checkpoint: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
     for stored in records:
-        identity = stored.record.identity
-        by_checkpoint[stored.record.checkpoint, identity.checkpoint_sha256].append(
-            stored
-        )
+        record = stored.record
+        # One pretraining run per seed: files differ, but they are one row.
+        sha = _PER_SEED if record.per_seed else record.identity.checkpoint_sha256
+        by_checkpoint[record.checkpoint, sha].append(stored)
     names = [name for name, _ in by_checkpoint]
     rows = [
         _row(
             f'{name} ({sha[:8]})' if names.count(name) > 1 and sha else name,
             not sha,
-            sorted(group, key=lambda stored: stored.record.identity.seed),
+            _newest_by_seed(group),
             columns,
         )
         for (name, sha), group in by_checkpoint.items()
@@ -139,10 +142,19 @@ def _table(
     )
 
 
+def _newest_by_seed(records: list[StoredRecord]) -> list[StoredRecord]:
+    """Order by seed; of several pretraining runs of one seed keep the newest."""
+    by_age = sorted(records, key=lambda stored: stored.record.finished)
+    newest = {stored.record.identity.seed: stored for stored in by_age}
+    return [newest[seed] for seed in sorted(newest)]
+
+
 def _row(
     name: str, is_random: bool, records: list[StoredRecord], columns: list[Column]
 ) -> Row:
     notes = sorted({note for stored in records for note in stored.record.notes})
+    if records[0].record.per_seed:
+        notes.append(PER_SEED_NOTE)
     devices = {stored.record.device for stored in records}
     if len(devices) > 1:
         notes.append('several devices')

@@ -75,3 +75,21 @@ def test_bad_plans(make_jobs):
         make_jobs(seeds=())
     with pytest.raises(ValueError, match="takes key=value, got 'lr'"):
         parse_options(['lr'])
+
+
+def test_one_pretraining_per_seed(make_jobs, tmp_path):
+    for seed in (0, 1):
+        folder = tmp_path / 'byol' / f'seed{seed}'
+        folder.mkdir(parents=True)
+        (folder / 'epoch_8.pth').write_bytes(f'weights {seed}'.encode())
+    pattern = str(tmp_path / 'byol' / 'seed{seed}' / 'epoch_8.pth')
+    jobs = make_jobs(checkpoints=[pattern])
+    for seed, job in enumerate(jobs):
+        sha = hashlib.sha256(f'weights {seed}'.encode()).hexdigest()
+        assert job.checkpoint.name == 'byol'
+        assert job.checkpoint.path == pattern.replace('{seed}', str(seed))
+        assert job.checkpoint.per_seed
+        assert job.identity.checkpoint_sha256 == sha
+        assert job.folder.parent.name == f'byol-{sha[:8]}'
+    with pytest.raises(FileNotFoundError, match=r'seed2/epoch_8\.pth for seed 2 of'):
+        make_jobs(checkpoints=[pattern], seeds=(0, 2))

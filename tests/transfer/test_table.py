@@ -74,6 +74,25 @@ def test_two_files_with_one_name_are_two_rows():
     ]
 
 
+def test_one_pretraining_per_seed_is_one_row():
+    records = [make('msbreg', seed, 0.3 + seed / 100) for seed in (0, 1, 1)]
+    for index, stored in enumerate(records):
+        record = stored.record
+        record.per_seed = True
+        record.finished = f'2025-01-0{index + 1}T00:00:00+00:00'
+        record.identity = Identity('c' * 64, str(index) * 64, record.identity.seed)
+    (table,) = build_tables([*records, make('random'), make('msbreg', 2)])
+    assert [row.name for row in table.rows] == [
+        'random', 'msbreg (6d6d6d6d)', 'msbreg (per seed)',
+    ]  # fmt: skip
+    row = table.rows[2]
+    assert row.notes == ['one pretraining per seed']
+    # The second pretraining of seed 1 replaces the first.
+    shas = [s.record.identity.checkpoint_sha256[0] for s in row.records]
+    assert shas == ['0', '2']
+    assert 'sha256 000000000000, 222222222222' in formats.to_markdown([table])
+
+
 def test_cells(tables):
     (table,) = tables
     assert formats.headers(table) == [
