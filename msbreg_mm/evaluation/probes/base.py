@@ -1,0 +1,33 @@
+"""What a probe is."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from msbreg_mm.evaluation.features import FeatureSet
+
+
+class Probe(ABC):
+    """Scores frozen features: fitted on one set of them, scored on another.
+
+    A probe is a thin adapter between a configuration and a pure function of
+    :mod:`msbreg_mm.evaluation`. :class:`msbreg_mm.engine.probe_loop.ProbeLoop`
+    checks both sets with :func:`msbreg_mm.evaluation.features.check_pair` first.
+    """
+
+    #: Prefix of the metrics.
+    name: ClassVar[str]
+
+    @abstractmethod
+    def __call__(
+        self, train: FeatureSet, val: FeatureSet, seed: int
+    ) -> dict[str, float]:
+        """Fit and score.
+
+        Args:
+            train: What the probe is fitted on.
+            val: What it is scored on.
+            seed: Seed of everything random.
+
+        Returns:
+            Metrics by ``'<name>/<metric>'``; accuracies in percent.
+        """

@@ -1,0 +1,78 @@
+"""The kNN probe."""
+
+from collections.abc import Sequence
+
+import torch
+
+from msbreg_mm.evaluation.features import FeatureSet
+from msbreg_mm.evaluation.knn import knn_accuracy
+from msbreg_mm.registry import PROBES
+
+from .base import Probe
+
+
+@PROBES.register_module()
+class KNNProbe(Probe):
+    """Top-1 accuracy of weighted nearest neighbours in ``train``.
+
+    See :func:`msbreg_mm.evaluation.knn.knn_predict`. Metrics in percent:
+    ``knn/top1_k<k>_t<T>`` of every pair, and ``knn/top1`` of the first ``k`` and
+    the first ``T``, never the best: that would be chosen on the test set.
+
+    Args:
+        ks: Numbers of neighbours, each 1 to the size of the bank; the default is
+            mmselfsup's list, its headline k first.
+        temperatures: Temperatures of the votes, positive; mmselfsup's.
+        chunk_size: Number of queries handled together; bounds the memory.
+        device: Where neighbours are searched, ``'auto'`` for a GPU if there is
+            one.
+
+    Raises:
+        ValueError: If an image has several labels, or there are fewer images
+            than neighbours.
+    """
+
+    name = 'knn'
+
+    def __init__(
+        self,
+        ks: Sequence[int] = (20, 10, 100, 200),
+        temperatures: Sequence[float] = (0.07,),
+        chunk_size: int = 1024,
+        device: str = 'auto',
+    ) -> None:
+        if not ks or min(ks) < 1:
+            raise ValueError(f'ks must be numbers of at least 1, got {list(ks)}')
+        if not temperatures or min(temperatures) <= 0:
+            raise ValueError(f'temperatures must be positive, got {list(temperatures)}')
+        self.ks = tuple(ks)
+        self.temperatures = tuple(temperatures)
+        self.chunk_size = chunk_size
+        self.device = device
+
+    def __call__(
+        self, train: FeatureSet, val: FeatureSet, seed: int
+    ) -> dict[str, float]:
+        """Score; nothing is random. See :class:`Probe`."""
+        if train.multi_label:
+            raise ValueError(
+                f'{train.name}: kNN votes for one class an image, these have several; '
+                'use the logistic or the SVM probe'
+            )
+        if len(train) < max(self.ks):
+            raise ValueError(
+                f'{train.name}: the bank has {len(train)} images, fewer than '
+                f'k={max(self.ks)} neighbours; use more images or a smaller ks'
+            )
+        found = knn_accuracy(
+            torch.from_numpy(train.features),
+            torch.from_numpy(train.labels),
+            torch.from_numpy(val.features),
+            torch.from_numpy(val.labels),
+            self.ks,
+            self.temperatures,
+            max(train.num_classes, val.num_classes),
+            self.chunk_size,
+        )
+        metrics = {f'knn/top1_k{k}_t{t:g}': value for (k, t), value in found.items()}
+        return {'knn/top1': found[self.ks[0], self.temperatures[0]], **metrics}
