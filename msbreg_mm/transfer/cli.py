@@ -3,20 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from msbreg_mm.transfer.cluster import Cluster, local_cluster
-from msbreg_mm.transfer.formats import print_tables
+from msbreg_mm.transfer.estimate import Estimate, estimate
+from msbreg_mm.transfer.formats import format_hours, print_tables
 from msbreg_mm.transfer.job import has_result
 from msbreg_mm.transfer.locks import LockedError
 from msbreg_mm.transfer.plan import Job, parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.progress import SuiteView
 from msbreg_mm.transfer.report import write_report
 from msbreg_mm.transfer.runner import JobStatus, State, run_suite
-from msbreg_mm.transfer.store import read_record, read_records
+from msbreg_mm.transfer.store import read_records
 from msbreg_mm.transfer.table import build_tables
 from msbreg_mm.transfer.tasks import find_tasks, load_task, resolve_tasks
 from msbreg_mm.transfer.trainer import Trainer
@@ -90,7 +92,7 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         trainer.settings,
     )
     if options.dry_run:
-        return _print_plan(jobs, console)
+        return _print_plan(jobs, options.gpus_per_job, console)
     cluster = _cluster(options)
     try:
         with SuiteView(console) as view:
@@ -180,40 +182,47 @@ def _cluster(options: SuiteOptions) -> Cluster:
     return Cluster('slurm', parameters=parameters)
 
 
-def _print_plan(jobs: Sequence[Job], console: Console) -> int:
+def _print_plan(jobs: Sequence[Job], devices: int, console: Console) -> int:
+    estimates = estimate(jobs, devices)
     table = Table(box=None, header_style='dim')
-    for title in ('task', 'checkpoint', 'seed', 'schedule', 'state', 'folder'):
-        table.add_column(title, overflow='fold')
+    for title in ('task', 'checkpoint', 'seed', 'schedule', 'hours', 'state', 'folder'):
+        justify: Any = 'right' if title == 'hours' else 'left'
+        table.add_column(title, overflow='fold', justify=justify)
     for job in jobs:
+        known = estimates.get(job.task.name)
         table.add_row(
             job.task.name,
             job.checkpoint.name,
             str(job.identity.seed),
             str(job.task.schedule),
+            format_hours(known.hours) if known else '?',
             (State.CACHED if has_result(job) else State.PENDING).value,
             str(job.folder),
         )
     console.print(table)
     missing = [job for job in jobs if not has_result(job)]
-    console.print(
-        f'{_count(len(jobs))}, {len(missing)} to run{_estimate(jobs, missing)}.'
-    )
+    console.print(f'{_count(len(jobs))}, {len(missing)} to run.')
+    for line in _estimate(missing, estimates):
+        console.print(Text(line), soft_wrap=True)
     return 0
 
 
-def _estimate(jobs: Sequence[Job], missing: Sequence[Job]) -> str:
-    """Estimate device hours from the finished runs of the same tasks."""
-    spent: dict[str, list[float]] = {}
-    for job in jobs:
-        if (record := read_record(job.folder)) is not None:
-            spent.setdefault(job.task.name, []).append(record.wall_time_s)
-    means = {name: sum(times) / len(times) for name, times in spent.items()}
-    if not missing:
-        return ''
-    if any(job.task.name not in means for job in missing):
-        return '; no estimate of the time before each task has a finished run'
-    hours = sum(means[job.task.name] for job in missing) / 3600
-    return f', about {hours:.1f} device hours by the finished runs'
+def _estimate(missing: Sequence[Job], estimates: dict[str, Estimate]) -> list[str]:
+    """Say how many device hours are left, and by what."""
+    hours: dict[str, float] = {}
+    for job in missing:
+        if known := estimates.get(job.task.name):
+            hours[known.basis] = hours.get(known.basis, 0) + known.hours
+    lines = [
+        f'About {format_hours(total)} device hours by {basis}.'
+        for basis, total in hours.items()
+    ]
+    names = dict.fromkeys(job.task.name for job in missing)
+    if unknown := [name for name in names if name not in estimates]:
+        lines.append(
+            f'No estimate for {", ".join(unknown)} before a first run has begun.'
+        )
+    return lines
 
 
 def _count(jobs: int) -> str:

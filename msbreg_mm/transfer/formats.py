@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from msbreg_mm.transfer.overview import Overview, build_overview, build_pairs
 from msbreg_mm.transfer.statistics import Difference, Summary
 from msbreg_mm.transfer.table import Column, ResultTable, Row
 
@@ -48,6 +49,48 @@ def format_published(value: float | None, std: float | None) -> str:
     return f'{value:.1f} ± {std:.1f}' if std is not None else f'{value:.1f}'
 
 
+def format_hours(hours: float) -> str:
+    """Hours with as many digits as mean something: ``0.02``, ``1.5``, ``117``."""
+    return (
+        f'{hours:.2f}'
+        if hours < 1
+        else f'{hours:.1f}'
+        if hours < 20
+        else f'{hours:.0f}'
+    )
+
+
+def overview_cells(overview: Overview) -> list[list[str]]:
+    """Head and rows of the overview of all tables."""
+    head = ['checkpoint', *(f'{task} {title}' for task, title, _ in overview.columns)]
+    rows = [
+        [name, *map(format_summary, summaries)]
+        for name, summaries in overview.rows.items()
+    ]
+    return [head, *rows]
+
+
+def pair_cells(table: ResultTable) -> list[list[str]]:
+    """Head and rows of the differences between checkpoints; [] for fewer than two."""
+    pairs = build_pairs(table)
+    head = ['first − second', *(f'Δ {column.title}' for column in table.columns)]
+    rows = [
+        [
+            ' − '.join(pair.names),
+            *(_difference_and_p(difference) for difference in pair.differences),
+        ]
+        for pair in pairs
+    ]
+    return [head, *rows] if rows else []
+
+
+def _difference_and_p(difference: Difference | None) -> str:
+    text = format_difference(difference)
+    if difference is None or difference.p is None:
+        return text
+    return f'{text}, p = {difference.p:.2g}'
+
+
 def headers(table: ResultTable) -> list[str]:
     """Column titles of a table."""
     titles = [column.title for column in table.columns]
@@ -85,14 +128,18 @@ def published_cells(table: ResultTable) -> list[list[str]]:
 
 
 def to_markdown(tables: Sequence[ResultTable]) -> str:
-    """Write GitHub tables, one per protocol."""
+    """Write GitHub tables: all tasks at a glance, then one per protocol."""
     parts = []
+    if len(tables) > 1:
+        overview = '\n'.join(_pipe_table(overview_cells(build_overview(tables))))
+        parts.append(f'### Overview\n\n{overview}')
     for table in tables:
         names = headers(table)
         lines = [f'### {table.task}', '', f'Protocol: {table.protocol}', '']
-        lines += [_pipe(names), _pipe(['---'] + ['---:'] * (len(names) - 1))]
-        lines += [_pipe(cells(table, row)) for row in table.rows]
-        lines += [_pipe(row) for row in published_cells(table)]
+        rows = [cells(table, row) for row in table.rows]
+        lines += _pipe_table([names, *rows, *published_cells(table)])
+        if pairs := pair_cells(table):
+            lines += ['', *_pipe_table(pairs)]
         parts.append('\n'.join([*lines, '', _provenance(table)]))
     return '\n\n'.join([*parts, f'{FOOTNOTE}\n'])
 
@@ -151,7 +198,7 @@ def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
             table.add_column(name, justify='right' if index else 'left')
         best = _best(result)
         for row in result.rows:
-            texts: list[Text] = [Text(text) for text in cells(result, row)]
+            texts = [Text(text) for text in cells(result, row)]
             for index, column in enumerate(result.columns, start=2):
                 if best.get(column.key) is row:
                     texts[index].stylize('bold')
@@ -161,7 +208,19 @@ def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
             for line in published_cells(result):
                 table.add_row(*(Text(text, style='dim') for text in line))
         console.print(table)
+        for pair in pair_cells(result)[1:]:
+            metrics = zip(result.columns, pair[1:], strict=True)
+            differences = '; '.join(f'{c.title} {text}' for c, text in metrics)
+            console.print(Text(f'{pair[0]}: {differences}'), soft_wrap=True)
         console.print(Text(_provenance(result), style='dim'))
+    if len(tables) > 1:
+        head, *rows = overview_cells(build_overview(tables))
+        table = Table(title='Overview', title_justify='left', header_style='dim')
+        for index, name in enumerate(head):
+            table.add_column(name, justify='right' if index else 'left')
+        for texts in rows:
+            table.add_row(*map(Text, texts))
+        console.print(table)
     if tables:
         console.print(Text(FOOTNOTE, style='dim'))
 
@@ -214,6 +273,11 @@ def _best(table: ResultTable) -> dict[str, Row]:
 
 def _pipe(texts: Sequence[str]) -> str:
     return '| ' + ' | '.join(text.replace('|', r'\|') for text in texts) + ' |'
+
+
+def _pipe_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    rule = ['---'] + ['---:'] * (len(rows[0]) - 1)
+    return [_pipe(rows[0]), _pipe(rule), *map(_pipe, rows[1:])]
 
 
 def _tex_row(texts: Sequence[str]) -> str:

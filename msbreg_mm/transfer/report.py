@@ -7,6 +7,7 @@ from pathlib import Path
 import jinja2
 
 from msbreg_mm.transfer import formats
+from msbreg_mm.transfer.overview import build_overview
 from msbreg_mm.transfer.plots import Palette
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
@@ -72,6 +73,7 @@ def render_page(
         pretraining=describe_pretraining(pretraining, palette),
         failures=read_failures(work_dir),
         formats=formats,
+        overview=formats.overview_cells(build_overview(tables)),
         scaled=scaled,
         score=SCORE,
         hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,

@@ -7,6 +7,7 @@ config file and nothing else::
         protocol='COCO Mask R-CNN R50-FPN 1x, recipe (a)',
         description='SyncBN in backbone and FPN, standard heads, 90k iterations',
         metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+        gpu_hours=(52, 'V100, detectron2 model zoo'),  # optional, for --dry-run
     )
 
 The protocol label must stand in the config file itself: a label inherited from a
@@ -15,7 +16,7 @@ The protocol label must stand in the config file itself: a label inherited from 
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ class Task:
         metrics: Columns; empty for those of :data:`KNOWN_METRICS` that appear.
         description: One line.
         schedule: How long it trains.
+        reference_hours: Device hours of the config's own schedule and where the
+            figure comes from; ``None`` if the config states none.
     """
 
     name: str
@@ -93,6 +96,14 @@ class Task:
     metrics: tuple[Metric, ...]
     description: str
     schedule: Schedule
+    reference_hours: tuple[float, str] | None = None
+
+    def rescheduled(self, schedule: Schedule) -> 'Task':
+        """Return the task with another schedule and its hours in proportion."""
+        hours = self.reference_hours
+        if hours and self.schedule.unit == schedule.unit:
+            hours = (hours[0] * schedule.total / self.schedule.total, hours[1])
+        return replace(self, schedule=schedule, reference_hours=hours)
 
 
 def load_task(path: str | Path) -> Task:
@@ -131,6 +142,7 @@ def load_task(path: str | Path) -> Task:
         metrics=tuple(_metric(item, path) for item in about.get('metrics', ())),
         description=about.get('description', ''),
         schedule=read_schedule(cfg),
+        reference_hours=_gpu_hours(about.get('gpu_hours'), path),
     )
 
 
@@ -230,6 +242,19 @@ def _metric(item: Any, path: Path) -> Metric:
             "(key, title, scale), e.g. ('coco/bbox_mAP', 'box AP')"
         )
     return Metric(str(item[0]), str(item[1]), *(float(scale) for scale in item[2:]))
+
+
+def _gpu_hours(given: Any, path: Path) -> tuple[float, str] | None:
+    if given is None:
+        return None
+    try:
+        hours, source = given
+        return float(hours), str(source)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'{path}: transfer.gpu_hours holds {given!r}; write (hours, source), e.g. '
+            "(52, 'V100, detectron2 model zoo')"
+        ) from None
 
 
 def read_schedule(cfg: Config) -> Schedule:

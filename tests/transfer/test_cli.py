@@ -33,7 +33,8 @@ def options(task_config, backbone, tmp_path):
 def test_dry_run_lists_jobs_and_starts_nothing(options, console, tmp_path):
     assert run(options(dry_run=True), console) == 0
     text = console.export_text()
-    assert '2 jobs, 2 to run; no estimate' in text
+    assert '2 jobs, 2 to run.' in text
+    assert 'No estimate for tiny-rcnn_shapes before a first run' in text
     assert '3 epochs, batch 4' in text
     assert not (tmp_path / 'suite').exists()
 
@@ -42,7 +43,8 @@ def test_dry_run_estimates_from_finished_runs(options, console):
     assert run(options(checkpoints=['random']), console) == 0
     assert run(options(seeds=[0, 1], dry_run=True), console) == 0
     text = console.export_text()
-    assert '4 jobs, 3 to run, about 0.0 device hours by the finished runs.' in text
+    assert '4 jobs, 3 to run.' in text
+    assert 'About 0.00 device hours by finished runs here.' in text
     assert 'done before' in text
 
 

@@ -119,8 +119,10 @@ def test_markdown_says_where_numbers_come_from(tables):
     assert '| random | 3 | 22.0 ± 2.0 |' in text
     for fact in ('Protocol: p', 'seeds 0, 1, 2', 'config cccccccccccc', 'torch 2.14.1'):
         assert fact in text
-    widths = {line.count('|') for line in text.splitlines() if line.startswith('|')}
-    assert len(widths) == 1
+    blocks = [part.splitlines() for part in text.split('\n\n') if part[0] == '|']
+    assert len(blocks) == 2  # the rows, and msbreg against byol
+    for block in blocks:
+        assert len({line.count('|') for line in block}) == 1
 
 
 def test_latex_is_escaped_and_balanced(tables):
