@@ -18,7 +18,7 @@ _VARIABLES = {_INK: 'var(--ink)', _MUTED: 'var(--muted)', _RULE: 'var(--rule)'} 
 }
 # Inches; the page shows it about 480 pixels wide.
 _WIDTH = 4.6
-_STYLE: Any = {
+STYLE: Any = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'msbreg_mm',
     'font.family': 'sans-serif',
@@ -80,7 +80,7 @@ def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> 
         label: Axis label.
         p: Colours.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _figure(_WIDTH, 0.62 + 0.34 * len(values))
         for y, (name, points) in enumerate(values.items()):
             colour = p.colour(name)
@@ -93,7 +93,7 @@ def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> 
         axes.grid(visible=False, axis='y')
         axes.spines['left'].set_visible(False)
         axes.set_xlabel(label)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
@@ -105,7 +105,7 @@ def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
         x_label: Axis label.
         p: Colours.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _figure(_WIDTH, 2.7)
         for name, (x, curves) in bands.items():
             y, colour = np.asarray(curves, float), p.colour(name)
@@ -115,7 +115,7 @@ def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
             marker = 'o' if len(x) < 15 else ''
             axes.plot(x, y.mean(axis=0), marker=marker, ms=3.5, color=colour)
         _finish(axes, title, x_label)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def line_plot(
@@ -130,14 +130,14 @@ def line_plot(
         p: Colours.
         log_y: Logarithmic ordinate.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _figure(_WIDTH, 2.7)
         for name, (x, y) in lines.items():
             axes.plot(x, y, color=p.colour(name))
         if log_y:
             axes.set_yscale('log')
         _finish(axes, title, x_label)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def bar_plot(
@@ -151,7 +151,7 @@ def bar_plot(
         p: Colours.
     """
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _figure(_WIDTH, 0.7 + 0.11 * len(groups) * (len(names) + 1))
         step = 0.8 / max(len(names), 1)
         for row, group in enumerate(groups.values()):
@@ -167,7 +167,7 @@ def bar_plot(
         axes.set_ylim(len(groups) - 0.45, -0.55)
         axes.grid(visible=False, axis='y')
         _finish(axes, title, '')
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -183,7 +183,12 @@ def _finish(axes: Axes, title: str, x_label: str) -> None:
     axes.margins(x=0.02)
 
 
-def _svg(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
+    """Write a figure as SVG without a size, its colours as CSS variables.
+
+    Args:
+        figure: Drawn under ``rc_context(STYLE)`` with colours of :class:`Palette`.
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format='svg', metadata={'Date': None})
     text = buffer.getvalue()
