@@ -1,5 +1,5 @@
-"""Training: hooks, crash-safe checkpoints and the launcher of the tools."""
+"""Training: hooks, loops, crash-safe checkpoints and the launcher of the tools."""
 
-from . import atomic_backend, cpu_amp, hooks
+from . import atomic_backend, cpu_amp, hooks, probe_loop
 
-__all__ = ['atomic_backend', 'cpu_amp', 'hooks']
+__all__ = ['atomic_backend', 'cpu_amp', 'hooks', 'probe_loop']

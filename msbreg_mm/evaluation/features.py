@@ -21,6 +21,9 @@ class FeatureSet:
             image: 1 positive, 0 negative, -1 ignored (VOC's difficult objects).
         classes: Names of the classes; empty if the data set has none.
         name: What is named in error messages, e.g. ``'train (data/x/train.txt)'``.
+        parts: Numbers of images of the data sets that were concatenated, in order;
+            empty for one data set. A probe that chooses a hyperparameter takes the
+            last of several as the validation split.
 
     Raises:
         ValueError: If shapes or types do not fit, a label is out of range or a
@@ -31,6 +34,7 @@ class FeatureSet:
     labels: np.ndarray
     classes: tuple[str, ...] = ()
     name: str = 'features'
+    parts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'classes', tuple(self.classes))
@@ -86,16 +90,7 @@ class FeatureSet:
                 f'{self.name}: features must be float32 of shape (images, dimensions), '
                 f'each at least 1, got {x.dtype} {x.shape}'
             )
-        bad: list[int] = []
-        for start, part in row_chunks(x):
-            bad += (start + np.flatnonzero(~np.isfinite(part).all(axis=1))).tolist()
-        if bad:
-            rows = ', '.join(map(str, bad[:_SHOWN])) + (', …' if bad[_SHOWN:] else '')
-            raise ValueError(
-                f'{self.name}: {len(bad)} of {len(x)} features hold NaN or infinity '
-                f'(images {rows}); the checkpoint that made them is broken, its '
-                'training diverged, or half precision overflows (drop --amp)'
-            )
+        check_finite(x, self.name)
 
     def _check_labels(self) -> None:
         y = self.labels
@@ -160,6 +155,28 @@ def release(array: np.ndarray) -> None:
         import mmap
 
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def check_finite(features: np.ndarray, name: str) -> None:
+    """Check that all features are finite.
+
+    Args:
+        features: (N, D).
+        name: What is named in the error.
+
+    Raises:
+        ValueError: If one is not; with the number and the first rows.
+    """
+    bad: list[int] = []
+    for start, part in row_chunks(features):
+        bad += (start + np.flatnonzero(~np.isfinite(part).all(axis=1))).tolist()
+    if bad:
+        rows = ', '.join(map(str, bad[:_SHOWN])) + (', …' if bad[_SHOWN:] else '')
+        raise ValueError(
+            f'{name}: {len(bad)} of {len(features)} features hold NaN or infinity '
+            f'(images {rows}); the checkpoint that made them is broken, its training '
+            'diverged, or half precision overflows (drop --amp)'
+        )
 
 
 def check_pair(train: FeatureSet, val: FeatureSet) -> None:

@@ -14,7 +14,7 @@ _NOT_HASHED = {
     'num_workers', 'persistent_workers', 'pin_memory', 'sync_bn', 'visualizer',
     'vis_backends', 'transfer', 'custom_imports', 'outfile_prefix', 'log_level',
     'backend_args', 'prefetch_factor', 'randomness', 'val_interval', 'val_begin',
-    'default_hooks', 'log_processor',
+    'default_hooks', 'log_processor', 'cache_dir',
 }  # fmt: skip
 
 
