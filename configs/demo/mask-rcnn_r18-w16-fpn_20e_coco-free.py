@@ -1,5 +1,5 @@
 # 90 COCO images with COCO's 12 supercategories as classes, at most 320 x 192 px.
-_base_ = ['./mask-rcnn_r18-w16-fpn_14e_shapes.py']
+_base_ = ['./mask-rcnn_r18-w16-fpn_20e_nuclei.py']
 
 data_root = 'data/coco_free/'
 train_json = 'annotations_coco/instances_train_super12.json'
@@ -13,19 +13,12 @@ train = _base_.train_dataloader.dataset
 val = _base_.val_dataloader.dataset
 train.update(data_root=data_root, ann_file=train_json, metainfo=dict(classes=classes))
 val.update(data_root=data_root, ann_file=val_json, metainfo=dict(classes=classes))
-train.pipeline[3] = dict(type='RandomFlip', prob=0.5)
 train.pipeline[2].scale = val.pipeline[2].scale = (320, 192)
+train.pipeline[3] = dict(type='RandomFlip', prob=0.5)
 train_dataloader = dict(dataset=train)
-val_dataloader = dict(dataset=val)
-test_dataloader = dict(dataset=val)
-val_evaluator = dict(ann_file=data_root + val_json)
-test_evaluator = dict(ann_file=data_root + val_json)
+val_dataloader = test_dataloader = dict(dataset=val)
+val_evaluator = test_evaluator = dict(ann_file=data_root + val_json)
 
-train_cfg = dict(max_epochs=20, val_interval=10)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=25),
-    dict(type='CosineAnnealingLR', T_max=20, end=20, convert_to_iter_based=True),
-]
 model = dict(
     roi_head=dict(bbox_head=dict(num_classes=12), mask_head=dict(num_classes=12))
 )
