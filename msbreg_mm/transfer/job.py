@@ -156,7 +156,7 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
 def _lacks_validation(job: Job) -> bool:
     """Whether the training is over but its result was not scored."""
     schedule = job.task.schedule
-    if read_final_log(job).is_complete(schedule):
+    if not job.task.scored or read_final_log(job).is_complete(schedule):
         return False
     last = _last_checkpoint(job.folder)
     return last is not None and last.stem == f'{schedule.unit}_{schedule.total}'

@@ -1,6 +1,7 @@
 """From a finished run's folder to its result record."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,14 @@ def make_record(
         The record.
 
     Raises:
-        ValueError: If the final validation or the match report is missing.
+        ValueError: If the final validation or the match report is missing, or
+            the final checkpoint of a pretraining.
     """
     log = read_final_log(job)
+    if not job.task.scored:
+        return _make_record(
+            job, devices, wall_time_s, finished, log, _end_of_training(job, log)
+        )
     if not log.is_complete(job.task.schedule):
         raise ValueError(
             f'{job.folder}: the log has no validation after {job.task.schedule}; '
@@ -61,22 +67,52 @@ def make_record(
         # mmdet leaves the metrics out; with no detections they are zero.
         metrics |= dict.fromkeys(missing, 0.0)
         notes.append('nothing detected')
+    return _make_record(
+        job, devices, wall_time_s, finished, log, metrics, columns, notes
+    )
+
+
+def final_checkpoint(job: Job) -> Path:
+    """Name the checkpoint that mmengine writes at the end of the training."""
+    schedule = job.task.schedule
+    return job.folder / f'{schedule.unit}_{schedule.total}.pth'
+
+
+def _end_of_training(job: Job, log: Log) -> dict[str, float]:
+    if not (file := final_checkpoint(job)).is_file():
+        raise ValueError(
+            f'{file} was not written; does the config save a checkpoint at its end '
+            '(default_hooks.checkpoint)?'
+        )
+    return log.last()
+
+
+def _make_record(
+    job: Job,
+    devices: tuple[str, ...] | None,
+    wall_time_s: float,
+    finished: str,
+    log: Log,
+    metrics: dict[str, float],
+    columns: Sequence[tuple[str, str, float]] = (),
+    notes: Sequence[str] = (),
+) -> Record:
     report = _match_report(job)
     if report.get('partial'):
-        notes.append('partial checkpoint')
+        notes = [*notes, 'partial checkpoint']
     return Record(
         task=job.task.name,
         protocol=job.protocol,
         checkpoint=job.checkpoint.name,
         identity=job.identity,
         metrics=metrics,
-        columns=columns,
+        columns=list(columns),
         versions=versions(),
         device=_device(devices),
         wall_time_s=round(wall_time_s, 3),
         schedule=asdict(job.task.schedule),
         match_report=report,
-        notes=notes,
+        notes=list(notes),
         finished=finished,
         scalars=[str(file.relative_to(job.folder)) for file in log.files],
         per_seed=job.checkpoint.per_seed,

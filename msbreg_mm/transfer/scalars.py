@@ -51,6 +51,13 @@ class Log:
         slack = schedule.log_interval if schedule.unit == 'iter' else 0
         return self.val[-1][0] >= schedule.total - slack
 
+    def last(self) -> dict[str, float]:
+        """Last value of every scalar of the training."""
+        found: dict[str, float] = {}
+        for line in self.train:
+            found |= _metrics(line)
+        return found
+
     def curve(self, key: str) -> tuple[list[float], list[float]]:
         """Positions and values of a validation metric."""
         points = [(x, metrics[key]) for x, metrics in self.val if key in metrics]

@@ -88,6 +88,8 @@ class Task:
         schedule: How long it trains.
         reference_hours: Device hours of the config's own schedule and where the
             figure comes from; ``None`` if the config states none.
+        scored: Whether the run ends with a validation. A pretraining does not:
+            its record holds the last scalars of its training.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Task:
     description: str
     schedule: Schedule
     reference_hours: tuple[float, str] | None = None
+    scored: bool = True
 
     def rescheduled(self, schedule: Schedule) -> 'Task':
         """Return the task with another schedule and its hours in proportion."""
