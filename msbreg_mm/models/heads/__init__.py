@@ -1,5 +1,7 @@
 """Heads: normalisation, predictor and the weighted loss terms."""
 
 from .msbreg_head import MSBRegHead
+from .regularizer import EmbeddingRegularizer
+from .vicreg_head import VICRegHead
 
-__all__ = ['MSBRegHead']
+__all__ = ['EmbeddingRegularizer', 'MSBRegHead', 'VICRegHead']

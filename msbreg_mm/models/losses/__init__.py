@@ -8,16 +8,19 @@ from .brownian_diffusive_loss import (
 from .embedding_loss import EmbeddingLoss, at_least_float32, check_finite
 from .multiview_centroid_loss import MultiviewCentroidLoss, multiview_centroid_loss
 from .singular_value_loss import SingularValueLoss, singular_value_loss
+from .vicreg_loss import VICRegLoss, vicreg_terms
 
 __all__ = [
     'BrownianDiffusiveLoss',
     'EmbeddingLoss',
     'MultiviewCentroidLoss',
     'SingularValueLoss',
+    'VICRegLoss',
     'at_least_float32',
     'brownian_diffusive_loss',
     'check_finite',
     'multiview_centroid_loss',
     'sample_directions',
     'singular_value_loss',
+    'vicreg_terms',
 ]
