@@ -48,7 +48,7 @@ class SuiteOptions:
     command: Sequence[str] = field(default=())
 
 
-def _without_traceback(function: Callable[..., int]) -> Callable[..., int]:
+def without_traceback(function: Callable[..., int]) -> Callable[..., int]:
     """Turn the errors of bad input into one message and exit code 2."""
 
     @wraps(function)
@@ -64,7 +64,7 @@ def _without_traceback(function: Callable[..., int]) -> Callable[..., int]:
     return guarded
 
 
-@_without_traceback
+@without_traceback
 def run(options: SuiteOptions, console: Console | None = None) -> int:
     """Plan, run and report a suite.
 
@@ -81,7 +81,7 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
             'give at least one checkpoint (a file, name=file or random) and --tasks '
             '(see --list-tasks)'
         )
-    trainer = _trainer(options)
+    trainer = make_trainer(options)
     tasks = resolve_tasks(options.tasks)
     jobs = plan_jobs(
         tasks,
@@ -92,8 +92,8 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         trainer.settings,
     )
     if options.dry_run:
-        return _print_plan(jobs, options.gpus_per_job, console)
-    cluster = _cluster(options)
+        return print_plan(jobs, options.gpus_per_job, console)
+    cluster = make_cluster(options)
     try:
         with SuiteView(console) as view:
             statuses = run_suite(jobs, options.work_dir, trainer, cluster, view)
@@ -103,10 +103,10 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         )
         return INTERRUPTED
     report(options.work_dir, options.pretrain_dir, console)
-    return _print_failures(statuses, console)
+    return print_failures(statuses, console)
 
 
-@_without_traceback
+@without_traceback
 def report(
     work_dir: str, pretrain_dir: Sequence[str] = (), console: Console | None = None
 ) -> int:
@@ -144,7 +144,8 @@ def list_tasks(console: Console | None = None) -> int:
     return 0
 
 
-def _trainer(options: SuiteOptions) -> Trainer:
+def make_trainer(options: SuiteOptions) -> Trainer:
+    """Describe the trainer that the command line asks for."""
     settings = [
         flag
         for flag, given in (
@@ -170,7 +171,12 @@ def _trainer(options: SuiteOptions) -> Trainer:
     )
 
 
-def _cluster(options: SuiteOptions) -> Cluster:
+def make_cluster(options: SuiteOptions) -> Cluster:
+    """Describe the cluster that the command line asks for.
+
+    Raises:
+        ValueError: If a Slurm option is malformed.
+    """
     if options.cluster == 'local':
         return local_cluster(options.gpus_per_job, options.jobs)
     parameters: dict[str, object] = {'gpus_per_node': max(options.gpus_per_job, 0)}
@@ -182,7 +188,8 @@ def _cluster(options: SuiteOptions) -> Cluster:
     return Cluster('slurm', parameters=parameters)
 
 
-def _print_plan(jobs: Sequence[Job], devices: int, console: Console) -> int:
+def print_plan(jobs: Sequence[Job], devices: int, console: Console) -> int:
+    """List jobs with schedule, state and hours; return exit code 0."""
     estimates = estimate(jobs, devices)
     table = Table(box=None, header_style='dim')
     for title in ('task', 'checkpoint', 'seed', 'schedule', 'hours', 'state', 'folder'):
@@ -229,7 +236,8 @@ def _count(jobs: int) -> str:
     return f'{jobs} job{"s" * (jobs != 1)}'
 
 
-def _print_failures(statuses: Sequence[JobStatus], console: Console) -> int:
+def print_failures(statuses: Sequence[JobStatus], console: Console) -> int:
+    """Name the failed jobs; return the exit code, 1 if there are any."""
     failed = [status for status in statuses if status.state is State.FAILED]
     if failed:
         console.print(Text(f'{_count(len(failed))} failed:', style='bold red'))
