@@ -1,25 +1,31 @@
 """Weighted k-nearest-neighbour classification of frozen features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from msbreg_mm.evaluation.features import row_chunks
 
 # Columns of a similarity block, in multiples of its rows: wide enough that the
 # selection of neighbours is seldom repeated, small enough for 32 MB by default.
 _BANK_CHUNKS = 8
 
+Array = Tensor | np.ndarray
+
 
 @torch.no_grad()
 def knn_predict(
-    bank: Tensor,
-    bank_labels: Tensor,
-    queries: Tensor,
+    bank: Array,
+    bank_labels: Array,
+    queries: Array,
     ks: Sequence[int] = (10, 20, 100, 200),
     temperatures: Sequence[float] = (0.07,),
     num_classes: int | None = None,
     chunk_size: int = 1024,
+    device: torch.device | str | None = None,
 ) -> dict[tuple[int, float], Tensor]:
     """Predict classes by weighted votes of the nearest neighbours.
 
@@ -28,34 +34,45 @@ def knn_predict(
     neighbours votes for its class with ``exp(cosine / T)``. The defaults of
     ``ks`` and ``temperatures`` are those of mmselfsup's kNN benchmark.
 
+    The bank is gone through once, in chunks, and never copied: it may be a memory
+    map, or lie on the CPU while ``device`` is a GPU. Beside the queries the memory
+    holds their neighbours, Q x max(ks), and one block of similarities, whatever
+    the size of the bank.
+
     Equal similarities at the k-th place go to the lower row of the bank, equal
     votes to the lower class. Votes are added in float64 in the order of the
     neighbours, so a result does not change from run to run.
 
     Args:
-        bank: Features (M, D) of labelled images, in float32 or float64.
+        bank: Features (M, D) of labelled images, a tensor or an array; computed
+            in float32, or float64 if one of the two has it.
         bank_labels: Their classes (M,), integers from 0.
         queries: Features (Q, D) to classify.
         ks: Numbers of neighbours, each 1 to M.
         temperatures: Temperatures T of the votes, positive.
         num_classes: Number of classes; by default the largest label plus 1.
         chunk_size: Number of queries handled together; bounds the memory.
+        device: Where to compute, by default where the queries are.
 
     Returns:
-        Predicted classes, int64 (Q,), by (k, T).
+        Predicted classes, int64 (Q,), by (k, T), on ``device``.
 
     Raises:
         ValueError: If shapes do not fit, a k exceeds the bank, a label exceeds
             ``num_classes`` or a feature is not finite.
     """
-    bank, queries = _check_features(bank, queries)
+    queries, bank_labels = _tensor(queries), _tensor(bank_labels)
+    _check_shapes(bank, queries)
     num_classes = _check_labels('bank_labels', bank_labels, len(bank), num_classes)
     _check_parameters(ks, temperatures, len(bank), chunk_size)
-    bank = F.normalize(bank, dim=-1)
-    bank_labels = bank_labels.to(bank.device, torch.int64)
+    dtype = torch.promote_types(_tensor(bank[:1]).dtype, queries.dtype)
+    dtype = torch.promote_types(dtype, torch.float32)
+    queries = queries.to(device, dtype)
+    unit = _normalize(queries, 'queries', queries).split(chunk_size)
+    bank_labels = bank_labels.to(queries.device, torch.int64)
+    nearest = _nearest(bank, unit, max(ks), _BANK_CHUNKS * chunk_size)
     parts: dict[tuple[int, float], list[Tensor]] = {}
-    for query in F.normalize(queries, dim=-1).split(chunk_size):
-        similarity, rows = _nearest(bank, query, max(ks), _BANK_CHUNKS * chunk_size)
+    for similarity, rows in nearest:
         for temperature in temperatures:
             # Relative to the nearest, as exp(1 / T) overflows for small T.
             weights = ((similarity - similarity[:, :1]).double() / temperature).exp()
@@ -66,23 +83,58 @@ def knn_predict(
 
 
 def _nearest(
-    bank: Tensor, query: Tensor, k: int, chunk_size: int
-) -> tuple[Tensor, Tensor]:
+    bank: Array, queries: Sequence[Tensor], k: int, chunk_size: int
+) -> list[tuple[Tensor, Tensor]]:
     """Return similarities and rows of the k nearest, (q, k), in falling order."""
-    best = query.new_empty(len(query), 0)
-    rows = torch.empty(len(query), 0, dtype=torch.int64, device=query.device)
-    start = 0
-    for part in bank.split(chunk_size):
-        new = torch.arange(start, start + len(part), device=query.device)
-        # Equal similarities stand in the order of the bank: the best so far, all
-        # of lower rows, are to the left.
-        candidates = torch.cat([best, query @ part.mT], dim=1)
-        candidate_rows = torch.cat([rows, new.expand(len(query), -1)], dim=1)
-        position = _stable_topk(candidates, min(k, candidates.shape[1]))
-        best = candidates.gather(1, position)
-        rows = candidate_rows.gather(1, position)
-        start += len(part)
-    return best, rows
+    best = [(query.new_empty(len(query), 0), _rows(query, 0, 0)) for query in queries]
+    for start, part in _bank_chunks(bank, chunk_size):
+        # Moved and normalised once for all queries.
+        part = _normalize(part.to(queries[0]), 'bank', bank)
+        for index, query in enumerate(queries):
+            similarity, rows = best[index]
+            # Equal similarities stand in the order of the bank: the best so far,
+            # all of lower rows, are to the left.
+            candidates = torch.cat([similarity, query @ part.mT], dim=1)
+            position = _stable_topk(candidates, min(k, candidates.shape[1]))
+            rows = torch.cat([rows, _rows(query, start, len(part))], dim=1)
+            best[index] = candidates.gather(1, position), rows.gather(1, position)
+    return best
+
+
+def _bank_chunks(bank: Array, size: int) -> Iterator[tuple[int, Tensor]]:
+    if isinstance(bank, Tensor):
+        for start in range(0, len(bank), size):
+            yield start, bank[start : start + size]
+    else:
+        for start, part in row_chunks(bank, size):
+            yield start, torch.from_numpy(np.array(part))
+
+
+def _tensor(array: Array) -> Tensor:
+    """Return a tensor, of a copy if the array is a read-only memory map."""
+    if isinstance(array, Tensor):
+        return array
+    return torch.from_numpy(array if array.flags.writeable else np.array(array))
+
+
+def _normalize(features: Tensor, name: str, whole: Array) -> Tensor:
+    """Return unit vectors; ``whole`` is what is counted if one is not finite."""
+    if bool(features.norm(dim=1).isfinite().all()):
+        return F.normalize(features, dim=1)
+    bad = sum(
+        int((~part.to(features.dtype).norm(dim=1).isfinite()).sum())
+        for _, part in _bank_chunks(whole, _BANK_CHUNKS * 1024)
+    )
+    raise ValueError(
+        f'{name}: {bad} of {len(whole)} features hold NaN or infinity; the checkpoint '
+        'that made them is broken, or its training diverged'
+    )
+
+
+def _rows(query: Tensor, start: int, count: int) -> Tensor:
+    """Return row numbers, the same for each query, (q, count)."""
+    numbers = torch.arange(start, start + count, device=query.device)
+    return numbers.expand(len(query), -1)
 
 
 def _stable_topk(values: Tensor, k: int) -> Tensor:
@@ -113,14 +165,15 @@ def _vote(
 
 
 def knn_accuracy(
-    bank: Tensor,
-    bank_labels: Tensor,
-    queries: Tensor,
-    query_labels: Tensor,
+    bank: Array,
+    bank_labels: Array,
+    queries: Array,
+    query_labels: Array,
     ks: Sequence[int] = (10, 20, 100, 200),
     temperatures: Sequence[float] = (0.07,),
     num_classes: int | None = None,
     chunk_size: int = 1024,
+    device: torch.device | str | None = None,
 ) -> dict[tuple[int, float], float]:
     """Top-1 accuracy of the weighted kNN classifier, see :func:`knn_predict`.
 
@@ -133,6 +186,7 @@ def knn_accuracy(
         temperatures: Temperatures of the votes, positive.
         num_classes: Number of classes; by default the largest label plus 1.
         chunk_size: Number of queries handled together; bounds the memory.
+        device: Where to compute, by default where the queries are.
 
     Returns:
         Accuracy in percent by (k, T).
@@ -140,10 +194,11 @@ def knn_accuracy(
     Raises:
         ValueError: As :func:`knn_predict`, or if the query labels do not fit.
     """
+    query_labels = _tensor(query_labels)
     # Without num_classes a query of a class that the bank lacks is just missed.
     _check_labels('query_labels', query_labels, len(queries), num_classes)
     predictions = knn_predict(
-        bank, bank_labels, queries, ks, temperatures, num_classes, chunk_size
+        bank, bank_labels, queries, ks, temperatures, num_classes, chunk_size, device
     )
     return {
         key: float((predicted == query_labels.to(predicted.device)).double().mean())
@@ -152,26 +207,15 @@ def knn_accuracy(
     }
 
 
-def _check_features(bank: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
-    if bank.dim() != 2 or queries.dim() != 2 or bank.shape[1] != queries.shape[1]:
+def _check_shapes(bank: Array, queries: Tensor) -> None:
+    if bank.ndim != 2 or queries.ndim != 2 or bank.shape[1] != queries.shape[1]:
         raise ValueError(
             'bank and queries must have shapes (M, D) and (Q, D), got '
             f'{tuple(bank.shape)} and {tuple(queries.shape)}'
         )
-    dtype = torch.promote_types(bank.dtype, queries.dtype)
-    dtype = torch.promote_types(dtype, torch.float32)
-    bank, queries = bank.to(dtype), queries.to(bank.device, dtype)
     for name, features in (('bank', bank), ('queries', queries)):
         if len(features) == 0:
             raise ValueError(f'{name} is empty: kNN needs at least one feature')
-        # Norms need no temporary of the bank's size.
-        bad = int((~features.norm(dim=1).isfinite()).sum())
-        if bad:
-            raise ValueError(
-                f'{name}: {bad} of {len(features)} features hold NaN or infinity; '
-                'the checkpoint that made them is broken, or its training diverged'
-            )
-    return bank, queries
 
 
 def _check_labels(

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
+
 from msbreg_mm.evaluation.features import FeatureSet
 
 
@@ -31,3 +33,10 @@ class Probe(ABC):
         Returns:
             Metrics by ``'<name>/<metric>'``; accuracies in percent.
         """
+
+
+def find_device(name: str) -> torch.device:
+    """Return a device by name; ``'auto'`` is a GPU if there is one."""
+    if name == 'auto':
+        name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return torch.device(name)

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.knn import knn_accuracy
 from msbreg_mm.registry import PROBES
 
-from .base import Probe
+from .base import Probe, find_device
 
 
 @PROBES.register_module()
@@ -65,14 +63,15 @@ class KNNProbe(Probe):
                 f'k={max(self.ks)} neighbours; use more images or a smaller ks'
             )
         found = knn_accuracy(
-            torch.from_numpy(train.features),
-            torch.from_numpy(train.labels),
-            torch.from_numpy(val.features),
-            torch.from_numpy(val.labels),
+            train.features,
+            train.labels,
+            val.features,
+            val.labels,
             self.ks,
             self.temperatures,
             max(train.num_classes, val.num_classes),
             self.chunk_size,
+            find_device(self.device),
         )
         metrics = {f'knn/top1_k{k}_t{t:g}': value for (k, t), value in found.items()}
         return {'knn/top1': found[self.ks[0], self.temperatures[0]], **metrics}
