@@ -1,7 +1,7 @@
-"""Models: losses, heads and self-supervised algorithms."""
+"""Models: losses, heads, necks and self-supervised algorithms."""
 
 from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')
 
-from . import heads, losses, selfsup  # noqa: E402, F401
+from . import heads, losses, necks, selfsup  # noqa: E402, F401

@@ -5,6 +5,7 @@ from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
 )
+from msbreg_mm.engine.hooks.precise_bn_hook import PreciseBNHook
 from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
 from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
 
@@ -12,6 +13,7 @@ __all__ = [
     'ChannelsLastHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
+    'PreciseBNHook',
     'PretrainedBackboneHook',
     'TargetEMAHook',
 ]
