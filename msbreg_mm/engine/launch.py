@@ -16,6 +16,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from msbreg_mm.engine.atomic_backend import find_resumable
+from msbreg_mm.engine.data_check import check_data
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
@@ -71,7 +72,7 @@ def build_runner(options: LaunchOptions) -> Runner:
         ValueError: If a flag needs something that the config does not have.
     """
     cfg = resolve_config(options)
-    _check_data(cfg)
+    check_data(cfg)
     import_scope(cfg.get('default_scope', ''))
     if cfg.get('resume') and cfg.get('load_from'):
         # mmengine falls back to an unrestricted pickle without a word.
@@ -230,27 +231,3 @@ def _adapt_to_cpu(cfg: Config) -> None:
         loader = cfg.get(name)
         if isinstance(loader, ConfigDict):
             loader.pin_memory = False
-
-
-def _check_data(cfg: Config) -> None:
-    """Name a missing folder or annotation file before anything is built."""
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        dataset = (cfg.get(name) or {}).get('dataset') or {}
-        while 'dataset' in dataset:  # wrappers such as RepeatDataset
-            dataset = dataset['dataset']
-        root = dataset.get('data_root') or ''
-        if root and not Path(root).exists():
-            raise FileNotFoundError(
-                f'{name}: data_root {root!r} does not exist; pass '
-                '--cfg-options data_root=FOLDER'
-            )
-        prefix = dataset.get('data_prefix') or ''
-        parts = [prefix] if isinstance(prefix, str) else list(prefix.values())
-        for part in (*parts, dataset.get('ann_file') or ''):
-            path = os.path.join(root, part)
-            # Data on a server (s3://…) is left to mmengine's file backends.
-            if path and '://' not in path and not Path(path).exists():
-                raise FileNotFoundError(
-                    f'{name}: {path} does not exist; see docs/data.md for the '
-                    'layouts and tools/prepare_data.py check'
-                )

@@ -1,0 +1,54 @@
+"""Looks for the files that a config names."""
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+
+def check_data(cfg: Config) -> None:
+    """Name a missing folder or annotation file before anything is built.
+
+    Args:
+        cfg: Config of a runner. Beside the ``data_root``, ``data_prefix`` and
+            ``ann_file`` of its data sets it may list ``data_files``, relative to its
+            own ``data_root``; ``a|b`` stands for either.
+
+    Raises:
+        FileNotFoundError: If something is not there.
+    """
+    _check_files(cfg)
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        dataset = (cfg.get(name) or {}).get('dataset') or {}
+        while 'dataset' in dataset:  # wrappers such as RepeatDataset
+            dataset = dataset['dataset']
+        root = dataset.get('data_root') or ''
+        if root and not Path(root).exists():
+            raise FileNotFoundError(
+                f'{name}: data_root {root!r} does not exist; pass '
+                '--cfg-options data_root=FOLDER'
+            )
+        prefix = dataset.get('data_prefix') or ''
+        parts = [prefix] if isinstance(prefix, str) else list(prefix.values())
+        for part in (*parts, dataset.get('ann_file') or ''):
+            path = os.path.join(root, part)
+            # Data on a server (s3://…) is left to mmengine's file backends.
+            if path and '://' not in path and not Path(path).exists():
+                raise FileNotFoundError(
+                    f'{name}: {path} does not exist; see docs/data.md for the '
+                    'layouts and tools/prepare_data.py check'
+                )
+
+
+def _check_files(cfg: Config) -> None:
+    root, files = cfg.get('data_root') or '', cfg.get('data_files') or ()
+    for file in files:
+        paths = [os.path.join(root, part) for part in file.split('|')]
+        if '://' in root or any(Path(path).exists() for path in paths):
+            continue
+        raise FileNotFoundError(
+            f'{" and ".join(paths)} not found. The data set must lie in {root!r}, or '
+            f'pass --cfg-options data_root=FOLDER; the folder holds: '
+            f'{", ".join(files).replace("|", " or ")}. Nothing is downloaded; '
+            'docs/classification.md has the layouts'
+        )
