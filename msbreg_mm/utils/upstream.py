@@ -2,10 +2,12 @@
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import logging
 import re
 import sys
+import warnings
 from types import ModuleType
 
 
@@ -45,8 +47,13 @@ def import_scope(scope: str) -> None:
     """Import what a config of this scope builds from, lean and quiet.
 
     Args:
-        scope: ``default_scope`` of a config; ``'mmpretrain'`` comes without
-            mmdet, which costs seconds. Other scopes are left to mmengine.
+        scope: ``default_scope`` of a config; ``'mmpretrain'`` and ``'mmseg'`` come
+            without mmdet, which costs seconds (a segmentor that needs it names
+            ``'mmdet.models'`` in ``custom_imports``). Other scopes are left to
+            mmengine.
+
+    Raises:
+        ModuleNotFoundError: If ``scope`` is ``'mmseg'`` and it is not installed.
     """
     if scope == 'mmpretrain':
         # For one detection layer mmpretrain.models imports all of mmdet.
@@ -54,6 +61,16 @@ def import_scope(scope: str) -> None:
         import_quietly('mmpretrain.datasets', without='mmdet')
     elif scope == 'mmdet':
         import_quietly('mmdet.datasets')
+    elif scope == 'mmseg':
+        if importlib.util.find_spec('mmseg') is None:
+            raise ModuleNotFoundError(
+                'semantic segmentation needs onedl-mmsegmentation, which is not '
+                "installed: pip install 'msbreg_mm[seg]'"
+            )
+        import_quietly('mmseg.models', without='mmdet')
+        import_quietly('mmseg.datasets')
+        # The recipes average the loss over all pixels, the ignored ones included.
+        warnings.filterwarnings('ignore', message='Default ``avg_non_ignore`` is False')
 
 
 class UpstreamNoise(logging.Filter):
@@ -65,6 +82,8 @@ class UpstreamNoise(logging.Filter):
         # mmengine's own use of what it deprecates
         r'|"FileClient" will be deprecated'
         r'|"HardDiskBackend" is the alias'
+        # mmseg's metric: its names (mIoU, mAcc) need no prefix
+        r'|The prefix is not set in metric class IoUMetric'
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
