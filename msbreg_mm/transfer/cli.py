@@ -1,5 +1,6 @@
 """What ``tools/transfer.py`` and ``tools/report.py`` do."""
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
@@ -102,6 +103,13 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
             Text('Stopped. The same command goes on from here.', style='yellow')
         )
         return INTERRUPTED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OSError(
+            f'the disk of {options.work_dir} is full; free some space and call again: '
+            'finished jobs are kept, begun ones go on from their last checkpoint'
+        ) from error
     report(options.work_dir, options.pretrain_dir, console)
     return print_failures(statuses, console)
 

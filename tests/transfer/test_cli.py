@@ -84,6 +84,22 @@ def test_bad_input_is_one_message_and_code_2(
     assert message in capsys.readouterr().err
 
 
+def test_full_disk_names_the_folder_and_keeps_what_is_done(
+    options, console, capsys, monkeypatch, tmp_path
+):
+    assert run(options(checkpoints=['random']), console) == 0
+    done = tmp_path / 'suite' / 'tiny-rcnn_shapes' / 'random' / 'seed0' / 'result.json'
+    before = done.read_bytes()
+
+    def full(self, *args, **kwargs):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('msbreg_mm.transfer.runner._Suite._start', full)
+    assert run(options(seeds=[0, 1]), console) == 2
+    assert f'the disk of {tmp_path / "suite"} is full' in capsys.readouterr().err
+    assert done.read_bytes() == before
+
+
 def test_report_of_a_missing_folder(capsys):
     assert report('nowhere') == 2
     assert 'no folder nowhere' in capsys.readouterr().err
