@@ -156,12 +156,12 @@ def to_latex(tables: Sequence[ResultTable]) -> str:
             rf'  \caption{{{_tex(table.task)}. {_tex(table.protocol)}.}}',
             rf'  \begin{{tabular}}{{l{"r" * (len(names) - 1)}}}',
             r'    \toprule',
-            _tex_row(names),
+            tex_row(names),
             r'    \midrule',
-            *(_tex_row(cells(table, row)) for row in table.rows),
+            *(tex_row(cells(table, row)) for row in table.rows),
         ]
         if table.published:
-            lines += [r'    \midrule', *map(_tex_row, published_cells(table))]
+            lines += [r'    \midrule', *map(tex_row, published_cells(table))]
         lines += [r'    \bottomrule', r'  \end{tabular}', r'\end{table}']
         parts.append('\n'.join(lines))
     return '\n\n'.join([*parts, f'% {FOOTNOTE}\n'])
@@ -271,16 +271,18 @@ def _best(table: ResultTable) -> dict[str, Row]:
     }
 
 
-def _pipe(texts: Sequence[str]) -> str:
+def pipe(texts: Sequence[str]) -> str:
+    """Write a row of a GitHub table."""
     return '| ' + ' | '.join(text.replace('|', r'\|') for text in texts) + ' |'
 
 
 def _pipe_table(rows: Sequence[Sequence[str]]) -> list[str]:
     rule = ['---'] + ['---:'] * (len(rows[0]) - 1)
-    return [_pipe(rows[0]), _pipe(rule), *map(_pipe, rows[1:])]
+    return [pipe(rows[0]), pipe(rule), *map(pipe, rows[1:])]
 
 
-def _tex_row(texts: Sequence[str]) -> str:
+def tex_row(texts: Sequence[str]) -> str:
+    """Write a row of a LaTeX table, with special characters escaped."""
     return '    ' + ' & '.join(map(_tex, texts)) + r' \\'
 
 
