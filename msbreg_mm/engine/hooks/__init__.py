@@ -1,6 +1,7 @@
 """Hooks: everything that happens or changes over the time of a training run."""
 
 from msbreg_mm.engine.hooks.channels_last_hook import ChannelsLastHook
+from msbreg_mm.engine.hooks.class_check_hook import ClassCheckHook
 from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
@@ -11,6 +12,7 @@ from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
 
 __all__ = [
     'ChannelsLastHook',
+    'ClassCheckHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
     'PreciseBNHook',

@@ -1,7 +1,13 @@
 """Heads: normalisation, predictor and the weighted loss terms."""
 
 from .msbreg_head import MSBRegHead
+from .normalized_linear_head import NormalizedLinearClsHead
 from .regularizer import EmbeddingRegularizer
 from .vicreg_head import VICRegHead
 
-__all__ = ['EmbeddingRegularizer', 'MSBRegHead', 'VICRegHead']
+__all__ = [
+    'EmbeddingRegularizer',
+    'MSBRegHead',
+    'NormalizedLinearClsHead',
+    'VICRegHead',
+]
