@@ -1,7 +1,9 @@
 """Probes of frozen features, one per file; configs name them ``msbreg_mm.X``."""
 
 from msbreg_mm.evaluation.probes.base import Probe
+from msbreg_mm.evaluation.probes.few_shot import FewShotProbe
 from msbreg_mm.evaluation.probes.geometry import GeometryProbe
 from msbreg_mm.evaluation.probes.knn import KNNProbe
+from msbreg_mm.evaluation.probes.svm import SVMProbe
 
-__all__ = ['GeometryProbe', 'KNNProbe', 'Probe']
+__all__ = ['FewShotProbe', 'GeometryProbe', 'KNNProbe', 'Probe', 'SVMProbe']
