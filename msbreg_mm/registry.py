@@ -20,6 +20,12 @@ OPTIM_WRAPPERS = _mmengine.Registry(
     scope=SCOPE,
     locations=['msbreg_mm.engine'],
 )
+OPTIM_WRAPPER_CONSTRUCTORS = _mmengine.Registry(
+    'optimizer wrapper constructor',
+    parent=_mmengine.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope=SCOPE,
+    locations=['msbreg_mm.engine.layer_decay'],
+)
 DATASETS = _mmengine.Registry(
     'dataset',
     parent=_mmengine.DATASETS,

@@ -4,5 +4,5 @@ _base_ = ['./detection_runtime.py']
 log_processor = dict(by_epoch=False)
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),
-    checkpoint=dict(by_epoch=False, interval=10000),
+    checkpoint=dict(by_epoch=False, interval=5000),
 )

@@ -2,6 +2,7 @@ _base_ = [
     '../../_base_/datasets/coco_instance_ms.py',
     '../../_base_/schedules/detection_90k.py',
     '../../_base_/detection_iter_runtime.py',
+    '../../_base_/detection_precise_bn.py',
     '../../_base_/models/mask-rcnn_r50-c4.py',
 ]
 
@@ -12,6 +13,6 @@ custom_imports = dict(
 
 transfer = dict(
     protocol='COCO Mask R-CNN R50-C4 1x',
-    description='MoCo: SyncBN everywhere, extra norm after res5, 90k iterations',
+    description='MoCo: SyncBN everywhere, extra norm after res5, precise BN, 90k iterations',
     metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

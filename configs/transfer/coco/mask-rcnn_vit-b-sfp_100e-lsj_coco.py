@@ -1,0 +1,16 @@
+_base_ = [
+    '../../_base_/datasets/coco_instance_lsj.py',
+    '../../_base_/schedules/detection_vitdet_100e.py',
+    '../../_base_/detection_iter_runtime.py',
+    '../../_base_/models/mask-rcnn_vit-b-sfp.py',
+]
+
+custom_imports = dict(
+    imports=['msbreg_mm.engine', 'mmpretrain.models'], allow_failed_imports=False
+)
+
+transfer = dict(
+    protocol='COCO Mask R-CNN ViT-B simple feature pyramid, 100 ep',
+    description='ViTDet recipe with global attention in every block; batch 64, LSJ 1024',
+    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
+)
