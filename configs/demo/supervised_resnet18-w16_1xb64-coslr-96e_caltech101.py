@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/models/resnet18-w16_cls.py',
     '../_base_/datasets/caltech101_80px.py',
     '../_base_/schedules/adamw_coslr_24e.py',
-    '../_base_/default_runtime.py',
+    '../_base_/classification_runtime.py',
 ]
 
 jitter = dict(
@@ -15,9 +15,13 @@ jitter = dict(
     hue=0.1,
     backend='cv2',
 )
-pipeline = _base_.train_dataloader.dataset.pipeline
-pipeline.insert(2, jitter)
-train_dataloader = dict(dataset=dict(pipeline=pipeline), drop_last=True)
+train_pipeline = [
+    *_base_.train_pipeline[:2],
+    jitter,
+    *_base_.train_pipeline[2:],
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline), drop_last=True)
+model = dict(head=dict(num_classes=99))
 
 train_cfg = dict(max_epochs=96, val_interval=24)
 _base_.param_scheduler[0].end = 8
