@@ -4,3 +4,6 @@ _base_ = [
     '../_base_/schedules/adamw_coslr_10e.py',
     '../_base_/default_runtime.py',
 ]
+
+# SwAVNeck registers its normalisation twice
+optim_wrapper = dict(paramwise_cfg=dict(bypass_duplicate=True))

@@ -1,6 +1,7 @@
 """Adds MSBReg's regularisers to any self-supervised algorithm, by config."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,13 +21,24 @@ _SINGULAR_VALUE = {'type': 'msbreg_mm.SingularValueLoss'}
 _BROWNIAN = {'type': 'msbreg_mm.BrownianDiffusiveLoss'}
 
 
-class RegularizedMixin(BaseSelfSupervisor):
-    """The part of a regularised algorithm that its own class lacks."""
+@dataclass(frozen=True)
+class RegularizedOptions:
+    """How an algorithm is regularised; see :func:`build_regularized`."""
 
-    regularizer: EmbeddingRegularizer
-    embedding_source: EmbeddingSource
+    source: EmbeddingSource
     num_target_views: int | None
     all_pairs: bool
+
+
+class RegularizedMixin(BaseSelfSupervisor):
+    """The part of a regularised algorithm that its own class lacks.
+
+    It adds two attributes and overrides one method; any other name could hide one
+    of the algorithm's.
+    """
+
+    regularizer: EmbeddingRegularizer
+    regularized: RegularizedOptions
 
     def loss(
         self, inputs: Sequence[Tensor], data_samples: list[DataSample], **kwargs: Any
@@ -46,34 +58,21 @@ class RegularizedMixin(BaseSelfSupervisor):
             ValueError: If the number of views is wrong or no embeddings are found.
             FloatingPointError: If a regulariser is not finite.
         """
-        source = self.embedding_source
-        num_views, num_images = self._check_views(inputs)
-        with captured(self, source.online, source.target) as (online, target):
-            if self.all_pairs:
+        options = self.regularized
+        own_loss = super().loss
+        num_views, num_images = _check_views(self, options, inputs)
+        with captured(self, options.source.online, options.source.target) as found:
+            if options.all_pairs:
                 losses = pairwise_loss(
                     self,
-                    lambda pair: super(RegularizedMixin, self).loss(
-                        pair, data_samples, **kwargs
-                    ),
+                    lambda pair: own_loss(pair, data_samples, **kwargs),
                     inputs,
-                    self.num_target_views or num_views,
+                    options.num_target_views or num_views,
                 )
             else:
-                losses = super().loss(inputs, data_samples, **kwargs)
-        where = f'of {type(self).__name__}'
-        z = stack_views(
-            online,
-            num_images,
-            f'{source.online!r} {where}',
-            source,
-            trained=torch.is_grad_enabled(),
-        )
-        t = z
-        if target and 'centroid' in self.regularizer.active_terms():
-            t = stack_views(
-                target, num_images, f'{source.target!r} {where}', source, trained=False
-            )
-        extra = self.regularizer.loss(z, t[: self.num_target_views])
+                losses = own_loss(inputs, data_samples, **kwargs)
+        online, target = _stack(self, options.source, found, num_images)
+        extra = self.regularizer.loss(online, target[: options.num_target_views])
         if both := losses.keys() & extra.keys():
             raise ValueError(
                 f'{type(self).__name__} already has {sorted(both)}; regularise it in '
@@ -81,21 +80,43 @@ class RegularizedMixin(BaseSelfSupervisor):
             )
         return {**losses, **extra}
 
-    def _check_views(self, inputs: Sequence[Tensor] | Tensor) -> tuple[int, int]:
-        """Return the numbers of views and of images; most methods check neither."""
-        views = [inputs] if isinstance(inputs, Tensor) else inputs
-        needs = self.embedding_source.num_views
-        if needs is not None:
-            wanted = needs(self)
-            fits = len(views) >= wanted if self.all_pairs else len(views) == wanted
-            if not fits:
-                pairs = '' if not self.embedding_source.pairwise else ', or all_pairs='
-                raise ValueError(
-                    f'{type(self).__name__} takes {"at least " * self.all_pairs}'
-                    f'{wanted} views, got {len(views)}; set num_views of the pipeline'
-                    + (f'{pairs}True of Regularized' if pairs else '')
-                )
-        return len(views), len(views[0])
+
+def _stack(
+    model: RegularizedMixin,
+    source: EmbeddingSource,
+    found: list[list[Any]],
+    num_images: int,
+) -> tuple[Tensor, Tensor]:
+    """Return online and target embeddings; the latter only if they are needed."""
+    owner = f'of {type(model).__name__}'
+    online = stack_views(
+        found[0],
+        num_images,
+        f'{source.online!r} {owner}',
+        source,
+        trained=torch.is_grad_enabled(),
+    )
+    if source.target is None or 'centroid' not in model.regularizer.active_terms():
+        return online, online
+    where = f'{source.target!r} {owner}'
+    return online, stack_views(found[1], num_images, where, source, trained=False)
+
+
+def _check_views(
+    model: nn.Module, options: RegularizedOptions, inputs: Sequence[Tensor] | Tensor
+) -> tuple[int, int]:
+    """Return the numbers of views and images; most methods check neither."""
+    views = [inputs] if isinstance(inputs, Tensor) else inputs
+    source, count = options.source, len(views)
+    needed = count if source.num_views is None else source.num_views(model)
+    if count != needed and not (options.all_pairs and count > needed):
+        least = 'at least ' if options.all_pairs else ''
+        hint = ', or all_pairs=True of Regularized' if source.pairwise else ''
+        raise ValueError(
+            f'{type(model).__name__} takes {least}{needed} views, got {count}; set '
+            f'num_views of the pipeline{hint}'
+        )
+    return count, len(views[0])
 
 
 @MODELS.register_module(name='Regularized')
@@ -160,9 +181,7 @@ def build_regularized(
     for name in (source.online, source.target):
         if name is not None:
             find_module(model, name)
-    model.embedding_source = source
-    model.num_target_views = num_target_views
-    model.all_pairs = all_pairs
+    model.regularized = RegularizedOptions(source, num_target_views, all_pairs)
     model.regularizer = EmbeddingRegularizer(singular_value, brownian, centroid)
     return model
 

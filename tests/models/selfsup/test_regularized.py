@@ -1,0 +1,334 @@
+import copy
+
+import gloo
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from mmpretrain.models import BYOL
+from mmpretrain.registry import MODELS
+from regularized_methods import (
+    ALGORITHMS,
+    BACKBONE,
+    DIM,
+    TARGETS,
+    build,
+    embed_by_hand,
+    make_algorithm,
+    make_views,
+    neck,
+    regularized,
+)
+from torch import distributed as dist
+from torch import nn
+from torch.nn import functional as F
+
+from msbreg_mm.datasets.transforms import MultiViewAugment
+from msbreg_mm.models.losses import brownian_diffusive_loss, singular_value_loss
+from msbreg_mm.models.losses.brownian_diffusive_loss import sample_directions
+
+EXTRA = {'loss_singular_value', 'loss_brownian'}
+CENTROID = dict(type='msbreg_mm.MultiviewCentroidLoss', loss_weight=1.0)
+PAIRWISE = ['BYOL', 'SimSiam', 'BarlowTwins', 'MoCoV3']
+every_method = pytest.mark.parametrize('name', ALGORITHMS)
+
+
+def train(cfg, name, steps=3):
+    """Return all tensors, logs and the random state after real optimizer steps."""
+    model = build(cfg).train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    wrapper = OptimWrapper(torch.optim.SGD(trained, lr=0.1, momentum=0.9))
+    torch.manual_seed(5)
+    logs = []
+    for step in range(steps):
+        data = dict(inputs=make_views(name, seed=step), data_samples=[])
+        logs.append(model.train_step(data, wrapper))
+    tensors = model.state_dict()
+    if name == 'SwAV':
+        tensors['queue of SwAVHook'] = model.head.loss_module.queue
+    return tensors, logs, torch.get_rng_state()
+
+
+def gradients(model, losses):
+    sum(losses.values()).backward()
+    return {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+
+
+@every_method
+def test_weights_of_zero_train_bit_for_bit_as_the_method(name):
+    expected, logs, random_state = train(make_algorithm(name), name)
+    found, found_logs, found_state = train(regularized(name, 0, 0), name)
+    assert list(found) == list(expected)
+    for key, value in expected.items():
+        assert torch.equal(found[key], value), key
+    assert found_logs == logs
+    assert torch.equal(found_state, random_state)
+    # The comparison would notice a weight.
+    changed, _, _ = train(regularized(name, 0.5, 0), name, steps=1)
+    once, _, _ = train(make_algorithm(name), name, steps=1)
+    assert any(not torch.equal(changed[key], once[key]) for key in once)
+
+
+@every_method
+def test_terms_and_gradients_equal_those_by_hand(name):
+    views = [view.double() for view in make_views(name)]
+    plain = build(make_algorithm(name), torch.float64).train()
+    by_hand = copy.deepcopy(plain)
+    torch.manual_seed(7)
+    own = plain.loss(views, [])
+    z = F.normalize(embed_by_hand(name, by_hand, views), dim=-1)
+    directions = sample_directions(z.shape[1:], z)
+    extra = {
+        'loss_singular_value': 0.5 * singular_value_loss(z),
+        'loss_brownian': 0.2 * brownian_diffusive_loss(z, directions),
+    }
+
+    model = build(regularized(name), torch.float64).train()
+    torch.manual_seed(7)
+    losses = model.loss(views, [])
+    assert set(losses) == set(own) | EXTRA
+    for key, value in own.items():
+        assert torch.equal(losses[key], value), key
+    for key, value in extra.items():
+        torch.testing.assert_close(losses[key], value)
+
+    alone, added = gradients(plain, own), gradients(by_hand, extra)
+    reached = 0.0
+    for key, gradient in gradients(model, losses).items():
+        assert not key.startswith(TARGETS)
+        parts = [g for g in (alone[key], added[key]) if g is not None]
+        if key.startswith('backbone'):
+            reached += added[key].norm().item()
+        if not parts:
+            assert gradient is None
+            continue
+        torch.testing.assert_close(gradient, sum(parts))
+    assert reached > 0
+
+
+@every_method
+def test_it_is_the_method_with_its_keys(name):
+    plain, model = build(make_algorithm(name)), build(regularized(name))
+    assert isinstance(model, type(plain))
+    assert list(model.state_dict()) == list(plain.state_dict())
+    keys = [key for key, _ in plain.named_parameters()]
+    assert [key for key, _ in model.named_parameters()] == keys
+    model.load_state_dict(plain.state_dict(), strict=True)
+    twin = copy.deepcopy(model)  # as mmengine's EMAHook makes one
+    assert set(twin.loss(make_views(name), [])) >= EXTRA
+    assert 'loss_singular_value' not in plain.loss(make_views(name), [])
+
+
+@pytest.mark.parametrize('name', ['BYOL', 'MoCoV3', 'SimSiam', 'SwAV'])
+def test_centroid_of_the_target_or_of_the_method_itself(name):
+    views = make_views(name)
+    cfg = regularized(name, 0, 0, centroid=CENTROID, num_target_views=2)
+    model = build(cfg).train()
+    by_hand = copy.deepcopy(model)
+    losses = model.loss(views, [])
+    z = F.normalize(embed_by_hand(name, by_hand, views), dim=-1)
+    target = next(
+        (getattr(by_hand, t[:-1]) for t in TARGETS if hasattr(by_hand, t[:-1])), None
+    )
+    if target is None:
+        t = z.detach()[:2]
+    else:
+        t = torch.stack([F.normalize(target(view)[0], dim=-1) for view in views])
+    centre = F.normalize(t.mean(dim=0), dim=-1)
+    expected = (2 - 2 * (z * centre).sum(dim=-1)).mean()
+    torch.testing.assert_close(losses['loss_centroid'], expected)
+    losses['loss_centroid'].backward()
+    assert model.backbone.conv1.weight.grad.norm() > 0
+    for key, parameter in model.named_parameters():
+        assert not key.startswith(TARGETS) or parameter.grad is None
+
+
+@pytest.mark.parametrize('name', PAIRWISE)
+def test_all_pairs_is_the_mean_over_pairs_with_each_view_embedded_once(name):
+    views = make_views(name) + make_views(name, seed=2)[:1]
+    model = build(regularized(name, 0.5, 0, all_pairs=True)).train()
+    expected = []
+    for pair in ([0, 1], [0, 2], [1, 2]):
+        twin = build(make_algorithm(name)).train()
+        expected.append(sum(twin.loss([views[i] for i in pair], []).values()))
+    calls = []
+    model.backbone.conv1.register_forward_hook(lambda *_: calls.append(0))
+    by_hand = build(make_algorithm(name)).train()
+    losses = model.loss(views, [])
+    assert len(calls) == 3
+    torch.testing.assert_close(losses['loss'], sum(expected) / 3)
+    z = F.normalize(embed_by_hand(name, by_hand, views), dim=-1)
+    expected = 0.5 * singular_value_loss(z)
+    torch.testing.assert_close(losses['loss_singular_value'], expected)
+    for module in model.modules():  # nothing stays replaced
+        assert not {'forward', 'update_parameters'} & vars(module).keys()
+        assert int(getattr(module, 'steps', 1)) == 1
+    # every first view is one of the leading num_target_views
+    model = build(regularized(name, 0, 0, all_pairs=True, num_target_views=1))
+    model.loss(views, [])
+
+
+@pytest.mark.parametrize('name', PAIRWISE)
+def test_all_pairs_of_two_views_is_the_method(name):
+    expected, logs, _ = train(make_algorithm(name), name, steps=2)
+    found, found_logs, _ = train(regularized(name, 0, 0, all_pairs=True), name, 2)
+    assert found_logs == logs
+    for key, value in expected.items():
+        assert torch.equal(found[key], value), key
+
+
+def test_module_option_reads_another_module():
+    views = make_views('BYOL')
+    model = build(regularized('BYOL', 0.5, 0, module='head.predictor')).train()
+    by_hand = copy.deepcopy(model)
+    projections = embed_by_hand('BYOL', by_hand, views)
+    z = torch.stack([by_hand.head.predictor([view])[0] for view in projections])
+    expected = 0.5 * singular_value_loss(F.normalize(z, dim=-1))
+    found = model.loss(views, [])['loss_singular_value']
+    torch.testing.assert_close(found, expected)
+
+
+def test_unknown_method_works_with_a_named_module():
+    class Own(BYOL.__mro__[1]):
+        def loss(self, inputs, data_samples):
+            return dict(loss=self.neck(self.backbone(inputs))[0].square().mean())
+
+    algorithm = dict(type=Own, backbone=BACKBONE, neck=neck())
+    with pytest.raises(ValueError, match=r"knows no embedding.*of Own.*module='neck'"):
+        build(regularized('', algorithm=algorithm))
+    model = build(regularized('', algorithm=algorithm, module='neck'))
+    losses = model.loss(make_views('BYOL')[0], [])
+    assert set(losses) == {'loss'} | EXTRA
+    model.regularizer.singular_value.loss_weight = 0.0  # as a schedule does
+    assert 'loss_singular_value' not in model.loss(make_views('BYOL')[0], [])
+
+
+def test_the_monitor_reads_normalised_embeddings_even_with_weights_of_zero():
+    for weight in (0.0, 1.0):
+        model = build(regularized('SimCLR', weight, weight))
+        seen = []
+        tap = model.get_submodule('regularizer.embeddings')
+        tap.register_forward_hook(
+            lambda _, args, output, seen=seen: seen.append(output)
+        )
+        model.loss(make_views('SimCLR'), [])
+        assert seen[0].shape == (2, 4, DIM)
+        torch.testing.assert_close(seen[0].norm(dim=-1), torch.ones(2, 4))
+
+
+def test_float32_under_autocast_and_without_gradient():
+    model = build(regularized('BYOL'))
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.loss(make_views('BYOL'), [])
+    assert {losses[key].dtype for key in EXTRA} == {torch.float32}
+    with torch.no_grad():
+        assert set(model.loss(make_views('BYOL'), [])) >= EXTRA
+
+
+def test_multi_crop_of_the_pipeline_feeds_swav():
+    augment = MultiViewAugment(
+        views=[dict(num_views=2, size=32), dict(num_views=2, size=16)]
+    )
+    images = torch.randint(256, (4, 40, 40, 3), dtype=torch.uint8).numpy()
+    views = zip(*(augment(dict(img=i))['img'] for i in images), strict=True)
+    data = [
+        torch.stack([torch.from_numpy(v).permute(2, 0, 1) for v in k]) for k in views
+    ]
+    model = build(regularized('SwAV'))
+    losses = model.loss([view.float() / 255 for view in data], [])
+    assert all(value.isfinite() for value in losses.values())
+
+
+GROUP_NORM = dict(type='GN', num_groups=2)
+
+
+def distributed_step(sizes):
+    """One step of a method without batch statistics, on a rank's share."""
+    projector = {**neck(), 'norm_cfg': GROUP_NORM}
+    predictor = {**neck(DIM, with_avg_pool=False), 'norm_cfg': GROUP_NORM}
+    algorithm = make_algorithm('SimSiam')
+    algorithm.update(
+        backbone={**BACKBONE, 'norm_cfg': GROUP_NORM},
+        neck=projector,
+        head={**algorithm['head'], 'predictor': predictor},
+    )
+    centroid = {**CENTROID, 'loss_weight': 0.3}
+    cfg = regularized('SimSiam', 0.5, 0, algorithm=algorithm, centroid=centroid)
+    model = build(cfg)
+    views = make_views('SimSiam', images=8)
+    forward = model
+    if dist.is_initialized():
+        views = [view.split(sizes)[dist.get_rank()] for view in views]
+        forward = nn.parallel.DistributedDataParallel(model)
+    losses = forward(views, None, 'loss')
+    sum(losses.values()).backward()
+    terms = [losses[key].detach() for key in ('loss_singular_value', 'loss_centroid')]
+    return terms, [p.grad for p in model.parameters()]
+
+
+@pytest.mark.dist
+def test_ddp_step_equals_the_concatenated_batch():
+    expected = distributed_step((4, 4))
+    for found in gloo.run(distributed_step, (4, 4)):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', ['BYOL', 'SimSiam', 'BarlowTwins', 'SimCLR', 'MoCo'])
+def test_wrong_number_of_views(name):
+    views = make_views(name)
+    model = build(regularized(name))
+    with pytest.raises(ValueError, match=rf'{name} takes 2 views, got 4.*num_views'):
+        model.loss(views * 2, [])
+    with pytest.raises(ValueError, match='takes 2 views, got 1'):
+        model.loss(views[0], [])
+
+
+def test_swav_needs_the_crops_of_its_loss():
+    with pytest.raises(ValueError, match='SwAV takes 4 views, got 2'):
+        build(regularized('SwAV')).loss(make_views('BYOL'), [])
+    pairs = build(regularized('BYOL', all_pairs=True))
+    with pytest.raises(ValueError, match='takes at least 2 views, got 1'):
+        pairs.loss(make_views('BYOL')[:1], [])
+
+
+@pytest.mark.parametrize('name', ['MAE', 'SimMIM', 'BEiT', 'MaskFeat'])
+def test_methods_without_embeddings_are_named(name):
+    with pytest.raises(ValueError, match=rf'embedding.*of {name};.*masked.*module='):
+        MODELS.build(regularized('', algorithm=dict(type=name)))
+
+
+def test_bad_options():
+    def make(name='BYOL', **kwargs):
+        return build(regularized(name, **kwargs))
+
+    with pytest.raises(ValueError, match=r"no module 'projector'.*'neck'"):
+        make(module='projector')
+    with pytest.raises(ValueError, match=r'MoCo embeds one view.*centroid=None'):
+        make('MoCo', centroid=CENTROID)
+    with pytest.raises(ValueError, match='all_pairs is not for SimCLR'):
+        make('SimCLR', all_pairs=True)
+    with pytest.raises(ValueError, match='num_target_views must be at least 1, got 0'):
+        make(num_target_views=0)
+    with pytest.raises(ValueError, match=r'loss_weight of SingularValueLoss.*-1'):
+        make(singular_value=-1)
+    with pytest.raises(TypeError, match=r"algorithm of Regularized.*type='ResNet'"):
+        build(regularized('', algorithm=BACKBONE))
+    views = make_views('BYOL')
+    with pytest.raises(ValueError, match=r"\(N, D\)|embeddings \(k x 4.*'backbone'"):
+        make(module='backbone').loss(views, [])
+    with pytest.raises(ValueError, match=r"found no embeddings: 'target_net'"):
+        make(module='target_net').loss(views, [])
+    views[0][0] = torch.nan
+    with pytest.raises(FloatingPointError, match=r'loss_singular_value.*online'):
+        make('SimSiam').loss(views, [])
+
+
+def test_a_method_that_has_the_terms_already():
+    algorithm = dict(
+        type='msbreg_mm.MSBReg',
+        backbone=BACKBONE,
+        neck=neck(),
+        head=dict(type='msbreg_mm.MSBRegHead'),
+    )
+    model = build(regularized('', algorithm=algorithm, module='neck'))
+    with pytest.raises(ValueError, match=r'already has.*loss_singular_value'):
+        model.loss(make_views('BYOL'), [])
