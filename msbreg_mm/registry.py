@@ -38,6 +38,12 @@ TRANSFORMS = _mmengine.Registry(
     scope=SCOPE,
     locations=['msbreg_mm.datasets.transforms'],
 )
+METRICS = _mmengine.Registry(
+    'metric',
+    parent=_mmengine.METRICS,
+    scope=SCOPE,
+    locations=['msbreg_mm.evaluation.voc_metric'],
+)
 LOOPS = _mmengine.Registry(
     'loop', parent=_mmengine.LOOPS, scope=SCOPE, locations=['msbreg_mm.engine']
 )

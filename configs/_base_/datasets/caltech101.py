@@ -3,6 +3,10 @@ _base_ = ['./classification_224.py']
 
 data_root = 'data/caltech-101/'
 data_files = ['101_ObjectCategories', 'meta/train.txt', 'meta/test.txt']
-train_dataloader = dict(dataset=dict(type='Caltech101', data_root=data_root, split='train'))
-val_dataloader = dict(dataset=dict(type='Caltech101', data_root=data_root, split='test'))
+train_dataloader = dict(
+    dataset=dict(type='Caltech101', data_root=data_root, split='train')
+)
+val_dataloader = dict(
+    dataset=dict(type='Caltech101', data_root=data_root, split='test')
+)
 test_dataloader = val_dataloader

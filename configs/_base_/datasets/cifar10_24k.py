@@ -19,7 +19,5 @@ images = dict(
 train_dataloader = dict(
     dataset=dict(images, ann_file='train.npz', indices=4000, pipeline=train_pipeline)
 )
-val_dataloader = dict(
-    dataset=dict(images, ann_file='val.npz', pipeline=test_pipeline)
-)
+val_dataloader = dict(dataset=dict(images, ann_file='val.npz', pipeline=test_pipeline))
 test_dataloader = val_dataloader

@@ -1,0 +1,25 @@
+_base_ = [
+    '../../../_base_/models/resnet50_cls.py',
+    '../../../_base_/datasets/voc07_cls.py',
+    '../../../_base_/schedules/finetune_coslr_5k.py',
+    '../../../_base_/classification_iter_runtime.py',
+]
+
+# The loss is the mean over images and classes, as ssl-transfer's.
+head = dict(
+    _delete_=True,
+    type='MultiLabelLinearClsHead',
+    num_classes=20,
+    in_channels=2048,
+    loss=dict(type='CrossEntropyLoss', use_sigmoid=True, loss_weight=1 / 20),
+)
+model = dict(head=head)
+data_preprocessor = dict(num_classes=20, to_onehot=True)
+val_evaluator = dict(_delete_=True, type='msbreg_mm.VOC07AveragePrecision')
+test_evaluator = val_evaluator
+
+transfer = dict(
+    protocol='VOC2007 fine-tuning R50, 5k steps, lr 0.01',
+    description="nothing frozen; ssl-transfer's schedule at one learning rate",
+    metrics=[('multi-label/mAP_11', '11-point mAP', 1)],
+)
