@@ -1,0 +1,1 @@
+"""Ablations: variants of a pretraining config, their runs, one table."""

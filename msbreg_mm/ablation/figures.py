@@ -1,0 +1,91 @@
+"""Figures of an ablation, in the style of the transfer report."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from msbreg_mm.ablation.layout import log_axis
+from msbreg_mm.transfer.plots import STYLE, Palette, to_svg
+
+_WIDTH = 4.6
+# Name of a line → (x, values of the seeds at each x).
+Points = Mapping[str, Sequence[tuple[float, Sequence[float]]]]
+
+
+def factor_plot(lines: Points, title: str, x_label: str, p: Palette) -> str:
+    """Draw a metric along a numeric factor: seeds as dots, means as a line.
+
+    The axis is logarithmic where the levels span about a decade; a level of 0 then
+    stands at its left end.
+
+    Args:
+        lines: Name → level and values of the seeds.
+        title: Name of the metric.
+        x_label: Name of the factor.
+        p: Colours.
+    """
+    levels = sorted({x for line in lines.values() for x, _ in line})
+    with rc_context(STYLE):
+        figure = Figure(figsize=(_WIDTH, 2.7), layout='constrained')
+        axes = figure.add_subplot()
+        for name, line in lines.items():
+            colour = p.colour(name)
+            x = np.array([level for level, _ in line])
+            mean = np.array([np.mean(values) for _, values in line])
+            std = np.array([_std(values) for _, values in line])
+            axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.18, lw=0)
+            axes.plot(x, mean, color=colour)
+            for level, values in line:
+                axes.plot([level] * len(values), values, 'o', color=colour, ms=4.5,
+                          alpha=0.6)  # fmt: skip
+        if log_axis(levels):
+            smallest = min(level for level in levels if level > 0)
+            if min(levels) > 0:
+                axes.set_xscale('log')
+            else:
+                axes.set_xscale('symlog', linthresh=smallest, linscale=0.6)
+        axes.set_xticks(levels, [f'{level:g}' for level in levels])
+        axes.minorticks_off()
+        axes.set_title(title, pad=8)
+        axes.set_xlabel(x_label)
+        return to_svg(figure)
+
+
+def grouped_dots(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, p: Palette
+) -> str:
+    """Draw every seed as a dot and the mean as a bar, series beside each other.
+
+    Args:
+        groups: Row of the figure → series → one value per seed.
+        label: Axis label.
+        p: Colours.
+    """
+    heights = [max(len(group), 1) * 0.17 + 0.14 for group in groups.values()]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(_WIDTH, 0.62 + sum(heights)), layout='constrained')
+        axes = figure.add_subplot()
+        axes.set_axisbelow(True)
+        top, ticks = 0.0, []
+        for group, height in zip(groups.values(), heights, strict=True):
+            ticks.append(top + height / 2)
+            for index, (name, values) in enumerate(group.items()):
+                y = top + 0.07 + 0.17 * (index + 0.5)
+                colour, mean = p.colour(name), float(np.mean(values))
+                axes.plot(values, [y] * len(values), 'o', color=colour, alpha=0.6, ms=5)
+                axes.plot([mean, mean], [y - 0.08, y + 0.08], color=colour, lw=2.2)
+            top += height
+            axes.axhline(top, color=STYLE['grid.color'], lw=0.6)
+        axes.set_yticks(ticks, list(groups))
+        axes.tick_params(axis='y', length=0, labelcolor=STYLE['text.color'])
+        axes.set_ylim(top, 0)
+        axes.grid(visible=False, axis='y')
+        axes.spines['left'].set_visible(False)
+        axes.set_xlabel(label)
+        return to_svg(figure)
+
+
+def _std(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -1,0 +1,141 @@
+"""What the page of an ablation shows: sentences and figures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msbreg_mm.ablation.curves import EFFECTIVE_RANK, curve, curve_keys
+from msbreg_mm.ablation.figures import factor_plot, grouped_dots
+from msbreg_mm.ablation.layout import Layout, factor_series, make_layout
+from msbreg_mm.ablation.results import Column, Results, Row
+from msbreg_mm.transfer.formats import format_difference
+from msbreg_mm.transfer.plots import Palette, band_plot, seed_dots
+
+_TITLES = {
+    EFFECTIVE_RANK: 'Effective rank of the embeddings',
+    'probe/knn_top1': 'Online kNN top-1 (%)',
+}
+# Columns that only have a place in the table.
+_NOT_DRAWN = {'pretraining_min'}
+
+
+@dataclass
+class Page:
+    """Figures and sentences of an ablation.
+
+    Attributes:
+        layout: Panels and colours.
+        findings: One sentence per variant that differs from the reference.
+        factors: Figures of the metrics along numeric factors.
+        factor_lines: Names and colours of the lines in them.
+        dots: Figures of every seed.
+        curves: Figures over the training.
+    """
+
+    layout: Layout
+    findings: list[str] = field(default_factory=list)
+    factors: list[str] = field(default_factory=list)
+    factor_lines: dict[str, int] = field(default_factory=dict)
+    dots: list[str] = field(default_factory=list)
+    curves: list[str] = field(default_factory=list)
+
+
+def describe(results: Results) -> Page:
+    """Draw everything about an ablation.
+
+    Args:
+        results: The numbers.
+    """
+    page = Page(make_layout(results), findings=_findings(results))
+    columns = [column for column in results.columns if column.key not in _NOT_DRAWN]
+    for factor in results.ablation.factors:
+        _add_factor(page, results, factor, columns)
+    for column in columns:
+        if dots := _dots(page.layout, results, column):
+            page.dots.append(dots)
+    logs = [run.log for row in results.rows for run in row.runs]
+    for key in curve_keys(logs):
+        for title, panel in page.layout.panels.items():
+            if figure := _curves(title, panel, key, page.layout.palette):
+                page.curves.append(figure)
+    return page
+
+
+def _findings(results: Results) -> list[str]:
+    """Say which variants differ from the reference in the first metric."""
+    if results.reference is None or not results.num_task_columns:
+        return []
+    column = results.columns[0]
+    compared = [row for row in results.rows if column.key in row.differences]
+    if not compared:
+        return []
+    sure = [row for row in compared if row.differences[column.key].significant]
+    sentences = [
+        f'{row.variant.name}: {format_difference(row.differences[column.key])[:-1]} '
+        f'{column.title} against {results.ablation.reference}.'
+        for row in sure
+    ]
+    rest = len(compared) - len(sure)
+    if rest:
+        sentences.append(
+            f'{rest} of {len(compared)} variants lie within seed noise of '
+            f'{results.ablation.reference} ({column.title}, 95 % level).'
+        )
+    return sentences
+
+
+def _add_factor(
+    page: Page, results: Results, factor: str, columns: Sequence[Column]
+) -> None:
+    lines = factor_series(results, factor)
+    if not lines:
+        return
+    palette = page.layout.palette if len(lines) > 1 else Palette(list(lines))
+    page.factor_lines |= {name: palette.css_index(name) for name in lines if name}
+    for column in columns:
+        points = {
+            name: [
+                (level, list(values.values()))
+                for level, row in line
+                if (values := _finite(row.by_seed(column.key)))
+            ]
+            for name, line in lines.items()
+        }
+        if any(points.values()):
+            drawn = {name: line for name, line in points.items() if line}
+            page.factors.append(factor_plot(drawn, column.title, factor, palette))
+
+
+def _dots(layout: Layout, results: Results, column: Column) -> str:
+    if len(results.ablation.factors) > 1:
+        groups = {
+            title: {
+                name: list(values.values())
+                for name, row in panel.items()
+                if (values := _finite(row.by_seed(column.key)))
+            }
+            for title, panel in layout.panels.items()
+        }
+        groups = {title: group for title, group in groups.items() if group}
+        return grouped_dots(groups, column.title, layout.palette) if groups else ''
+    found = {row.variant.name: _finite(row.by_seed(column.key)) for row in results.rows}
+    values = {name: list(seeds.values()) for name, seeds in found.items() if seeds}
+    return seed_dots(values, column.title, layout.palette) if values else ''
+
+
+def _curves(title: str, panel: Mapping[str, Row], key: str, palette: Palette) -> str:
+    bands = {}
+    for name, row in panel.items():
+        curves = [found for run in row.runs if (found := curve(run.log, key))]
+        shared = sorted(set.intersection(*map(set, curves))) if curves else []
+        if len(shared) > 1:
+            bands[name] = (shared, [[found[x] for x in shared] for found in curves])
+    if not bands:
+        return ''
+    words = _TITLES.get(key, key)
+    heading = f'{words}: {title}' if title else words
+    return band_plot(bands, heading, 'percent of the training', palette)
+
+
+def _finite(values: Mapping[int, float]) -> dict[int, float]:
+    return {seed: value for seed, value in values.items() if math.isfinite(value)}

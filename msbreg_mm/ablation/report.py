@@ -1,0 +1,71 @@
+"""Write the report of an ablation: table in four formats and one HTML page."""
+
+import datetime
+from pathlib import Path
+
+import jinja2
+
+from msbreg_mm.ablation import formats
+from msbreg_mm.ablation.page import describe
+from msbreg_mm.ablation.results import Results
+from msbreg_mm.transfer.store import write_text
+
+PAGE = 'ablation.html'
+_TEMPLATES = (Path(__file__).parents[1] / 'transfer', Path(__file__).parent)
+
+
+def write_report(results: Results, work_dir: str | Path) -> Path:
+    """Write ``ablation.html``, ``.md``, ``.tex``, ``.csv`` and ``.json``.
+
+    Args:
+        results: The numbers.
+        work_dir: Folder of the ablation.
+
+    Returns:
+        The HTML page; it loads nothing from anywhere.
+
+    Raises:
+        ValueError: If no run has finished yet.
+    """
+    if not results.records:
+        raise ValueError(
+            f'no finished run in {work_dir}'
+            + ''.join(f'; {reason}' for reason in _reasons(results)[:1])
+        )
+    page = Path(work_dir) / PAGE
+    for suffix, text in (
+        ('.md', formats.to_markdown(results)),
+        ('.tex', formats.to_latex(results)),
+        ('.csv', formats.to_csv(results)),
+        ('.json', formats.to_json(results)),
+        ('.html', render_page(results)),
+    ):
+        write_text(page.with_suffix(suffix), text)
+    return page
+
+
+def render_page(results: Results) -> str:
+    """Render the HTML page.
+
+    Args:
+        results: The numbers.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder / 'templates' for folder in _TEMPLATES]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template('ablation.html.j2').render(
+        results=results,
+        page=describe(results),
+        formats=formats,
+        date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+    )
+
+
+def _reasons(results: Results) -> list[str]:
+    return [
+        run.failure.partition('\n')[0] for row in results.rows for run in row.failures
+    ]

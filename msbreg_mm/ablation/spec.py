@@ -1,0 +1,230 @@
+"""What an ablation config says: variants of a base, seeds, tasks."""
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from msbreg_mm.ablation.changes import ChangeError, apply_changes
+from msbreg_mm.ablation.expand import expand_grid, named_variants, short_names
+
+_KEYS = {'base', 'description', 'grid', 'reference', 'seeds', 'tasks', 'variants'}
+_BASE = 'base'
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One pretraining of an ablation.
+
+    Attributes:
+        name: Name in tables.
+        base: Pretraining config; ``None`` for random initialisation.
+        changes: Dotted key → value.
+        levels: Factor → level, for variants of a grid; in the grid's order.
+    """
+
+    name: str
+    base: Path | None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """Name of its folders."""
+        return re.sub(r'[^\w.=-]+', '-', self.name).strip('.-') or '-'
+
+    def config(self) -> dict[str, Any]:
+        """Make the config of the variant.
+
+        Raises:
+            ChangeError: If a change does not fit its base.
+            ValueError: If there is no base.
+        """
+        if self.base is None:
+            raise ValueError(f'{self.name!r} is random initialisation, not a config')
+        cfg = deepcopy(_read(self.base))
+        try:
+            apply_changes(cfg, self.changes)
+        except ChangeError as error:
+            raise ChangeError(
+                f'variant {self.name!r} of {self.base}: {error}'
+            ) from None
+        return cfg
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """An ablation: what differs, over which seeds, scored how.
+
+    Attributes:
+        name: Stem of its file.
+        variants: At least one, names distinct.
+        seeds: Seeds of pretraining and evaluation.
+        tasks: Names or paths of evaluation tasks.
+        reference: Variant that the others are compared with; ``''`` for none.
+        description: One line.
+        factors: Factors of the grid, in order.
+    """
+
+    name: str
+    variants: tuple[Variant, ...]
+    seeds: tuple[int, ...]
+    tasks: tuple[str, ...]
+    reference: str = ''
+    description: str = ''
+    factors: tuple[str, ...] = ()
+
+    def select(self, names: Sequence[str], seeds: Sequence[int]) -> 'Ablation':
+        """Keep some variants and other seeds; empty keeps all.
+
+        Raises:
+            ValueError: If a name is unknown or a seed is repeated or negative.
+        """
+        known = {variant.name: variant for variant in self.variants}
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(
+                f'no variant {unknown[0]!r} in {self.name}; it has: '
+                + ', '.join(map(repr, known))
+            )
+        chosen = tuple(v for v in self.variants if not names or v.name in names)
+        reference = self.reference if self.reference in {v.name for v in chosen} else ''
+        return Ablation(
+            self.name, chosen, _check_seeds(seeds or self.seeds, self.name), self.tasks,
+            reference, self.description, self.factors,
+        )  # fmt: skip
+
+
+@lru_cache
+def _read(base: Path) -> dict[str, Any]:
+    return Config.fromfile(base, import_custom_modules=False).to_dict()
+
+
+def load_ablation(path: str | Path) -> Ablation:
+    """Read an ablation config.
+
+    An example::
+
+        ablation = dict(
+            base='../demo/msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py',
+            variants={
+                'view': {},
+                'no singular value': {'model.head.singular_value': None},
+                'random init': None,
+            },
+            reference='view',
+            seeds=(0, 1, 2),
+            tasks=['probe_r18-w16_cifar10'],
+        )
+
+    ``grid`` gives factors whose levels are multiplied: ``{key: [values]}``, or
+    ``{any name: {level: changes}}`` for keys that move together. Its variants come
+    before those of ``variants``. ``'base'`` among the changes of a variant or level
+    replaces the base. Paths are relative to the file, or to the working directory.
+
+    Args:
+        path: Python config; ``_base_`` works as in mmengine.
+
+    Returns:
+        The ablation; every change has been tried on its base.
+
+    Raises:
+        FileNotFoundError: If the file or a base is not there.
+        ValueError: If something is missing, unknown, repeated or malformed.
+        ChangeError: If a change names a key that its base does not have.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'no ablation {path}; the shipped ones are in configs/ablations'
+        )
+    about = Config.fromfile(path, import_custom_modules=False).to_dict().get('ablation')
+    if not isinstance(about, Mapping):
+        raise ValueError(f'{path} does not define ablation = dict(…)')
+    if unknown := sorted(set(about) - _KEYS):
+        raise ValueError(
+            f'{path}: ablation has no {unknown[0]!r}; it takes '
+            + ', '.join(sorted(_KEYS))
+        )
+    grid = about.get('grid') or {}
+    variants = [
+        *expand_grid(grid, path),
+        *named_variants(about.get('variants') or {}, path),
+    ]
+    variants = [_with_base(name, *rest, about, path) for name, *rest in variants]
+    ablation = Ablation(
+        name=path.stem,
+        variants=tuple(variants),
+        seeds=_check_seeds(about.get('seeds', (0, 1, 2)), path),
+        tasks=_check_tasks(about.get('tasks'), path),
+        reference=about.get('reference', ''),
+        description=about.get('description', ''),
+        factors=tuple(short_names(grid)[key] for key in grid),
+    )
+    _check(ablation, path)
+    return ablation
+
+
+def _with_base(
+    name: str, changes: dict | None, levels: dict, about: Mapping, path: Path
+) -> Variant:
+    if changes is None:
+        return Variant(name, None)
+    base = changes.pop(_BASE, about.get(_BASE))
+    if not base:
+        raise ValueError(f'{path}: variant {name!r} has no base config')
+    for file in (path.parent / base, Path(base)):
+        if file.is_file():
+            return Variant(name, file, changes, levels)
+    raise FileNotFoundError(f'{path}: no base config {base} for variant {name!r}')
+
+
+def _check_seeds(seeds: Any, where: Any) -> tuple[int, ...]:
+    seeds = tuple(seeds) if isinstance(seeds, (list, tuple)) else (seeds,)
+    if (
+        not seeds
+        or any(not isinstance(seed, int) or seed < 0 for seed in seeds)
+        or len(set(seeds)) < len(seeds)
+    ):
+        raise ValueError(
+            f'{where}: seeds must be distinct whole numbers from 0, got {list(seeds)}'
+        )
+    return seeds
+
+
+def _check_tasks(tasks: Any, path: Path) -> tuple[str, ...]:
+    if not isinstance(tasks, (list, tuple)) or not tasks:
+        raise ValueError(
+            f'{path}: tasks must list at least one evaluation task, e.g. '
+            "['probe_r18-w16_cifar10'], got {tasks!r}"
+        )
+    return tuple(
+        str(path.parent / task) if (path.parent / task).is_file() else task
+        for task in tasks
+    )
+
+
+def _check(ablation: Ablation, path: Path) -> None:
+    names = [variant.name for variant in ablation.variants]
+    if not names:
+        raise ValueError(f'{path}: give variants or a grid')
+    slugs = [variant.slug.lower() for variant in ablation.variants]
+    for index, slug in enumerate(slugs):
+        if slug in slugs[:index]:
+            other = names[slugs.index(slug)]
+            raise ValueError(
+                f'{path}: variants {other!r} and {names[index]!r} would share a '
+                'folder; rename one'
+            )
+    if ablation.reference and ablation.reference not in names:
+        raise ValueError(
+            f'{path}: reference {ablation.reference!r} is none of the variants: '
+            + ', '.join(map(repr, names))
+        )
+    for variant in ablation.variants:
+        if variant.base is not None:
+            variant.config()
