@@ -6,16 +6,20 @@ from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
 )
+from msbreg_mm.engine.hooks.online_probe_hook import OnlineProbeHook
 from msbreg_mm.engine.hooks.precise_bn_hook import PreciseBNHook
 from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
 from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
+from msbreg_mm.engine.hooks.trajectory_hook import TrajectoryHook
 
 __all__ = [
     'ChannelsLastHook',
     'ClassCheckHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
+    'OnlineProbeHook',
     'PreciseBNHook',
     'PretrainedBackboneHook',
     'TargetEMAHook',
+    'TrajectoryHook',
 ]

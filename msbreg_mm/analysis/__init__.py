@@ -1,0 +1,1 @@
+"""Pictures and figures of embeddings: spectrum, maps, neighbours, particles."""

@@ -1,0 +1,171 @@
+"""Figures of the analysis page, and the same as files of their own."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+import msbreg_mm.transfer
+from msbreg_mm.transfer.plots import STYLE, to_svg
+from msbreg_mm.transfer.store import write_text
+
+from .images import ImageSample
+from .sphere import COLOURS, OUTLINE
+
+_FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
+_PANELS_A_ROW = 3
+_RESOLUTION = 160  # dots per inch of what is drawn as pixels
+
+
+def save_figure(svg: str, path: str | Path) -> Path:
+    """Write a figure of the page as a file of its own.
+
+    Args:
+        svg: From :func:`msbreg_mm.transfer.plots.to_svg`.
+        path: ``.svg`` file.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: If the file is to be of another kind.
+    """
+    path = Path(path)
+    if path.suffix != '.svg':
+        raise ValueError(f'figures are written as .svg, got {path}')
+    write_text(path, standalone(svg))
+    return path
+
+
+def standalone(svg: str) -> str:
+    """Give an SVG of the page a white ground and the light page's colours.
+
+    Args:
+        svg: From :func:`msbreg_mm.transfer.plots.to_svg`.
+    """
+    for name, colour in light_colours().items():
+        svg = svg.replace(f'var({name})', colour)
+    left, top, width, height = re.findall(r'viewBox="([^"]*)"', svg)[0].split()
+    ground = (
+        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="#ffffff"/>'
+    )
+    head, rest = svg.split('>', 1)
+    head = f'{head} width="{width}pt" height="{height}pt" style="{_FONT}"'
+    return f'{head}>\n {ground}{rest}\n'
+
+
+@cache
+def light_colours() -> dict[str, str]:
+    """CSS variables of the report's light page: ``'--ink'`` → ``'#1c1e21'``."""
+    folder = Path(msbreg_mm.transfer.__file__).parent / 'templates'
+    style = (folder / 'report.css').read_text(encoding='utf-8')
+    root = style[style.index('{') : style.index('}')]
+    return dict(re.findall(r'(--[\w-]+):\s*(#\w+)', root))
+
+
+def class_colours(sample: ImageSample) -> dict[int, str]:
+    """Give classes colours: all of at most ten, else ten evenly spaced ones.
+
+    Args:
+        sample: Images with labels.
+
+    Returns:
+        Class → colour; what is not in it is drawn grey. Empty without labels.
+    """
+    if sample.labels is None:
+        return {}
+    there = np.unique(sample.labels)
+    count = min(len(there), len(COLOURS))
+    chosen = there[[int((i + 0.5) * len(there) / count) for i in range(count)]]
+    return {int(label): COLOURS[i] for i, label in enumerate(chosen)}
+
+
+def map_figure(
+    maps: Mapping[str, np.ndarray],
+    sample: ImageSample,
+    colours: Mapping[int, str],
+    legend: bool = False,
+) -> str:
+    """Draw maps of the same images side by side.
+
+    Args:
+        maps: Title → (N, 2).
+        sample: The images.
+        colours: See :func:`class_colours`.
+        legend: Whether to name the classes below.
+
+    Returns:
+        SVG for the page.
+    """
+    columns = min(len(maps), _PANELS_A_ROW)
+    rows = math.ceil(len(maps) / columns)
+    with rc_context({**STYLE, 'savefig.dpi': _RESOLUTION}):
+        figure = Figure(
+            figsize=(3.2 * columns, 3.1 * rows + 0.4 * legend), layout='constrained'
+        )
+        grid = figure.subplots(rows, columns, squeeze=False).flat
+        for axes, (title, points) in zip(grid, maps.items(), strict=False):
+            axes.set_title(title)
+            _scatter(axes, points, sample.labels, colours)
+        for axes in list(grid)[len(maps) :]:
+            axes.set_axis_off()
+        if legend and colours:
+            figure.legend(
+                handles=[_dot(c, sample.class_name(n)) for n, c in colours.items()],
+                loc='outside lower center', ncols=5, handletextpad=0.2, fontsize=8,
+            )  # fmt: skip
+        return to_svg(figure)
+
+
+def _scatter(
+    axes: Axes,
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    colours: Mapping[int, str],
+) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_aspect('equal', adjustable='datalim')
+    axes.spines[['left', 'bottom']].set_visible(False)
+    size = float(np.clip(4000 / len(points), 4, 30))
+    known = np.full(len(points), COLOURS[0] if labels is None else OUTLINE, object)
+    for label, colour in colours.items():
+        known[labels == label] = colour
+    # Grey first, the classes that can be told apart on top.
+    order = np.argsort(known != OUTLINE, kind='stable')
+    alpha = np.where(known[order] == OUTLINE, 0.4, 0.8)
+    axes.scatter(
+        *points[order].T, c=list(known[order]), alpha=alpha, s=size, lw=0,
+        rasterized=True,
+    )  # fmt: skip
+
+
+def _dot(colour: str, text: str) -> Line2D:
+    return Line2D([], [], marker='o', lw=0, ms=5, color=colour, label=text)
+
+
+def spectrum_lines(
+    spectra: Mapping[str, np.ndarray],
+) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
+    """Singular values over the largest, for a logarithmic plot.
+
+    Args:
+        spectra: Checkpoint → singular values, descending.
+
+    Returns:
+        Checkpoint → index from 1, values of at least 1e-8.
+    """
+    return {
+        name: (
+            list(range(1, len(values) + 1)),
+            np.maximum(values / max(values[0], 1e-300), 1e-8).tolist(),
+        )
+        for name, values in spectra.items()
+    }
