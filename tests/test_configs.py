@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts
+    # Ablations are lists of changes; tests/ablation builds what they make.
+    if '_base_' not in path.parts and 'ablations' not in path.parts
 )
 
 
