@@ -6,6 +6,7 @@ import sys
 from rich.console import Console
 
 from msbreg_mm.datasets.check import LAYOUTS, check_dataset
+from msbreg_mm.datasets.imagenet_lists import convert_imagenet_list
 from msbreg_mm.datasets.shapes import generate_shapes
 from msbreg_mm.datasets.subset import write_subsets
 from msbreg_mm.datasets.voc_instances import voc_instances
@@ -51,6 +52,11 @@ def parse_args() -> argparse.Namespace:
     subset.add_argument('--percents', type=float, nargs='+', default=[1, 2, 5, 10])
     subset.add_argument('--num-folds', type=int, default=5)
     subset.add_argument('--seed', type=int, default=0)
+
+    listing = commands.add_parser('imagenet-list', help="labels for SimCLR's lists")
+    listing.add_argument('listing', help='lines such as n01440764_10183.JPEG')
+    listing.add_argument('root', help='ImageNet, with train/<class>/<file>')
+    listing.add_argument('--output', help='default: meta/train_<list> in root')
     return parser.parse_args()
 
 
@@ -67,6 +73,9 @@ def main() -> int:
         elif command == 'subset':
             for path in write_subsets(**options):
                 console.print(f'wrote {path}', highlight=False)
+        elif command == 'imagenet-list':
+            path, count = convert_imagenet_list(**options)
+            console.print(f'wrote {path} ({count:,} images)', highlight=False)
         else:
             result = check_dataset(**options)
             console.print(result.counts_table())
