@@ -6,6 +6,7 @@ from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
 )
+from msbreg_mm.engine.hooks.loss_weight_schedule_hook import LossWeightScheduleHook
 from msbreg_mm.engine.hooks.online_probe_hook import OnlineProbeHook
 from msbreg_mm.engine.hooks.precise_bn_hook import PreciseBNHook
 from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
@@ -17,6 +18,7 @@ __all__ = [
     'ClassCheckHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
+    'LossWeightScheduleHook',
     'OnlineProbeHook',
     'PreciseBNHook',
     'PretrainedBackboneHook',
