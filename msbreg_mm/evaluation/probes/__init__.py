@@ -4,6 +4,14 @@ from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.evaluation.probes.few_shot import FewShotProbe
 from msbreg_mm.evaluation.probes.geometry import GeometryProbe
 from msbreg_mm.evaluation.probes.knn import KNNProbe
+from msbreg_mm.evaluation.probes.logistic import LogisticProbe
 from msbreg_mm.evaluation.probes.svm import SVMProbe
 
-__all__ = ['FewShotProbe', 'GeometryProbe', 'KNNProbe', 'Probe', 'SVMProbe']
+__all__ = [
+    'FewShotProbe',
+    'GeometryProbe',
+    'KNNProbe',
+    'LogisticProbe',
+    'Probe',
+    'SVMProbe',
+]

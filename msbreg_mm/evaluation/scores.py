@@ -1,0 +1,100 @@
+"""Accuracies of class scores, all in percent."""
+
+import numpy as np
+
+METRICS = ('top1', 'mean_class', 'mAP')
+
+
+def score(metric: str, scores: np.ndarray, labels: np.ndarray) -> float:
+    """Compute one metric by name.
+
+    Args:
+        metric: ``'top1'`` or ``'mean_class'``; ``'mAP'`` of images with several
+            labels.
+        scores: (N, C), larger is more likely.
+        labels: As in :class:`msbreg_mm.evaluation.features.FeatureSet`.
+
+    Returns:
+        Percent.
+
+    Raises:
+        ValueError: If the metric is unknown or does not fit the labels.
+    """
+    fits = METRICS[2:] if labels.ndim == 2 else METRICS[:2]
+    if metric not in fits:
+        kind = 'several labels an image' if labels.ndim == 2 else 'one label an image'
+        raise ValueError(f'metric {metric!r} does not fit {kind}; use one of {fits}')
+    if metric == 'mAP':
+        return mean_average_precision(scores, labels)
+    predictions = scores.argmax(axis=1)
+    if metric == 'top1':
+        return 100 * float((predictions == labels).mean())
+    return mean_class_accuracy(predictions, labels)
+
+
+def mean_class_accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over classes of the share of their images that are right.
+
+    Args:
+        predictions: (N,) classes.
+        labels: (N,) true classes; those without an image are left out.
+
+    Returns:
+        Percent.
+    """
+    counts = np.bincount(labels)
+    right = np.bincount(labels[predictions == labels], minlength=len(counts))
+    present = counts > 0
+    return 100 * float((right[present] / counts[present]).mean())
+
+
+def average_precision_11(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Average of the largest precision at recalls of at least 0, 0.1, …, 1.
+
+    Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV
+    2010, Section 4.2; as ``average_precision(mode='11points')`` of mmdet.
+    ssl-transfer's code differs: a last point of precision 1 and recall 0, which
+    scikit-learn appends to the curve, counts there, so its first of the eleven
+    values is always 1.
+
+    Args:
+        scores: (N,), larger is more likely positive.
+        labels: (N,), 1 positive, 0 negative, -1 left out.
+
+    Returns:
+        Fraction in [0, 1].
+
+    Raises:
+        ValueError: If no image is positive.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    known = labels >= 0
+    if not (labels == 1).any():
+        raise ValueError('average precision needs at least one positive image, got 0')
+    precision, recall, _ = precision_recall_curve(labels[known], scores[known])
+    # The last point is no threshold; recalls that rounding puts below a tenth
+    # count, as in the devkit.
+    precision, recall = precision[:-1], recall[:-1] + 1e-9
+    return float(np.mean([precision[recall >= t / 10].max() for t in range(11)]))
+
+
+def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of :func:`average_precision_11` over classes with a positive image.
+
+    Args:
+        scores: (N, C).
+        labels: (N, C), 1 positive, 0 negative, -1 left out.
+
+    Returns:
+        Percent.
+
+    Raises:
+        ValueError: If no class has a positive image.
+    """
+    present = np.flatnonzero((labels == 1).any(axis=0))
+    if not present.size:
+        raise ValueError('mean average precision needs a positive image, got 0')
+    return 100 * float(
+        np.mean([average_precision_11(scores[:, c], labels[:, c]) for c in present])
+    )
