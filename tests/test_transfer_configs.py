@@ -1,0 +1,188 @@
+"""Every detection transfer config trains two steps from a checkpoint and is scored."""
+
+import math
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from fake_data import write_coco, write_voc
+from mmengine.hooks import Hook
+
+from msbreg_mm.datasets.subset import write_subsets
+from msbreg_mm.datasets.voc_instances import voc_instances
+from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
+from msbreg_mm.transfer.scalars import read_log
+from msbreg_mm.transfer.tasks import load_task
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = [ROOT / 'configs' / 'transfer' / name for name in ('coco', 'voc')]
+CONFIGS = {path.stem: path for folder in FOLDERS for path in sorted(folder.glob('*'))}
+# One FPN, one C4 and with it VOC's boxes and precise BN; the others are slow.
+DEFAULT = ('mask-rcnn_r50-fpn_1x_coco', 'faster-rcnn_r50-c4_24k_voc0712')
+EPOCH = 'mask-rcnn_r50-fpn-4conv1fc_12e_coco'
+SIDE = 96
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory) -> Path:
+    """All layouts of docs/data.md that the configs name, made by our own tools."""
+    from mmdet.datasets import CocoDataset
+
+    root = tmp_path_factory.mktemp('data')
+    classes = CocoDataset.METAINFO['classes']
+    for split in ('train2017', 'val2017'):
+        file = f'annotations/instances_{split}.json'
+        write_coco(root / 'coco', file, split, classes)
+    train = root / 'coco/annotations/instances_train2017.json'
+    write_subsets(train, root / 'coco/subsets', num_folds=1)
+    write_voc(root / 'VOCdevkit/VOC2007', {'trainval': 2, 'test': 3})
+    splits = {'trainval': 2, 'train': 4, 'val': 3}
+    voc = write_voc(root / 'VOCdevkit/VOC2012', splits)
+    for split in ('train', 'val'):
+        file = voc / f'annotations/instances_{split}.json'
+        voc_instances(voc, split, file, progress=False)
+    return root
+
+
+@pytest.fixture(scope='module')
+def checkpoints(tmp_path_factory) -> dict[str, Path]:
+    """Random weights as torchvision and timm would save them."""
+    import timm
+    import torchvision
+
+    torch.manual_seed(1)
+    models = dict(r50=torchvision.models.resnet50())
+    models['vit'] = timm.create_model('vit_base_patch16_224', pretrained=False)
+    folder = tmp_path_factory.mktemp('checkpoints')
+    for name, model in models.items():
+        state = model.state_dict()
+        for key, value in state.items():
+            if key.endswith('running_mean'):
+                value.normal_(std=0.1)
+            elif key.endswith('running_var'):
+                value.uniform_(0.5, 2.0)
+        torch.save(state, folder / f'{name}.pth')
+    return {name: folder / f'{name}.pth' for name in models}
+
+
+def tiny(config: Path, data: Path) -> dict:
+    """Options that change sizes and lengths alone."""
+    cfg = resolve_config(LaunchOptions(str(config), work_dir='unused'))
+    options = {
+        'data_root': str(data / Path(cfg.data_root).relative_to('data')),
+        'train_cfg.val_interval': 2,
+        'train_dataloader.batch_size': 2,
+        'visualizer': None,
+        # few proposals and samples: C4 sends each of them through layer4
+        'model.train_cfg.rpn_proposal.max_per_img': 20,
+        'model.train_cfg.rcnn.sampler.num': 8,
+        'model.test_cfg.rpn.max_per_img': 10,
+        # A detector of two steps is never sure.
+        'model.test_cfg.rcnn.score_thr': 0.0,
+    }
+    if 'max_epochs' in cfg.train_cfg:
+        options['train_cfg.max_epochs'] = 1  # of four images
+        options['train_cfg.val_interval'] = 1
+    else:
+        options['train_cfg.max_iters'] = 2
+    for name in ('train', 'val', 'test'):
+        options[f'{name}_dataloader.num_workers'] = 0
+        options[f'{name}_dataloader.persistent_workers'] = False
+        dataset = cfg[f'{name}_dataloader'].dataset
+        parts = dataset.get('datasets')
+        prefixes = [f'.datasets.{i}' for i in range(len(parts))] if parts else ['']
+        for prefix, part in zip(prefixes, parts or [dataset], strict=True):
+            for index, step in enumerate(part.pipeline):
+                key = f'{name}_dataloader.dataset{prefix}.pipeline.{index}'
+                if step.type == 'RandomChoiceResize':
+                    options[f'{key}.scales'] = [(SIDE, SIDE // 2), (SIDE, SIDE)]
+                elif step.type in ('Resize', 'RandomResize'):
+                    options[f'{key}.scale'] = (SIDE, SIDE)
+                elif step.type == 'RandomCrop':
+                    options[f'{key}.crop_size'] = (SIDE, SIDE)
+    if 'vit' in config.stem:
+        options['model.backbone.img_size'] = SIDE
+        options['model.data_preprocessor.pad_size_divisor'] = SIDE
+    return options
+
+
+@cache
+def read(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)
+
+
+class Start(Hook):
+    """Keeps the state that training starts from."""
+
+    priority = 'LOWEST'
+
+    def before_train(self, runner):
+        self.state = {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
+def assert_loaded(state, checkpoint):
+    """Every tensor of the backbone is in its place, layer4 of C4 in the head."""
+    for key, value in read(checkpoint).items():
+        if not key.startswith('fc.'):
+            places = [f'backbone.{key}', f'roi_head.shared_head.{key}']
+            (place,) = [place for place in places if place in state]
+            assert torch.equal(state[place], value), place
+
+
+def assert_trained(start, end, config, model):
+    """What shall learn has learnt; what is frozen is as the checkpoint had it."""
+    frozen = 'frozen' in config
+    for name, parameter in model.named_parameters():
+        in_backbone = name.startswith('backbone.')
+        assert parameter.requires_grad != (frozen and in_backbone), name
+    for name in start:
+        if frozen and name.startswith('backbone.'):
+            assert torch.equal(start[name], end[name]), name
+    parts = {'backbone', 'rpn_head', 'roi_head.bbox_head', 'neck', 'roi_head.mask_head'}
+    parts |= {'roi_head.shared_head.layer4', 'roi_head.shared_head.norm'}
+    for part in parts - ({'backbone'} if frozen else set()):
+        names = [name for name in start if name.startswith(f'{part}.')]
+        changed = [name for name in names if not torch.equal(start[name], end[name])]
+        assert bool(changed) == bool(names), part
+    for name in end:
+        if name.endswith('running_var'):
+            kept = torch.equal(start[name], end[name])
+            assert kept == (frozen and name.startswith('backbone.')), name
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        pytest.param(name, marks=() if name in DEFAULT else pytest.mark.slow)
+        for name in CONFIGS
+    ],
+)
+def test_trains_two_steps_and_is_scored(config, data, checkpoints, tmp_path):
+    checkpoint = checkpoints['vit' if 'vit' in config else 'r50']
+    options = LaunchOptions(
+        str(CONFIGS[config]),
+        work_dir=str(tmp_path / config),
+        checkpoint=str(checkpoint),
+        seed=0,
+        cfg_options=tiny(CONFIGS[config], data),
+    )
+    runner = build_runner(options)
+    hook = Start()
+    runner.register_hook(hook)
+    runner.train()
+
+    assert runner.iter == 2
+    start, end = hook.state, runner.model.state_dict()
+    if 'vit' not in config:
+        assert_loaded(start, checkpoint)
+    assert_trained(start, end, config, runner.model)
+    log = read_log(tmp_path / config, by_iter=config != EPOCH)
+    position, values = log.val[-1]
+    assert position == (1 if config == EPOCH else 2)
+    assert math.isfinite(log.last()['loss'])
+    for metric in load_task(CONFIGS[config]).metrics:
+        assert 0 <= values[metric.key] <= 1, metric.key
+    if 'voc0712' in config:
+        aps = [values[f'pascal_voc/AP{iou}'] for iou in range(50, 100, 5)]
+        assert values['pascal_voc/mAP'] == pytest.approx(sum(aps) / 10, abs=5e-4)
