@@ -10,6 +10,8 @@ import sys
 import warnings
 from types import ModuleType
 
+from msbreg_mm.utils.errors import OptionError
+
 
 def import_quietly(name: str, without: str | None = None) -> ModuleType:
     """Import an upstream module and drop what it prints.
@@ -53,7 +55,7 @@ def import_scope(scope: str) -> None:
             mmengine.
 
     Raises:
-        ModuleNotFoundError: If ``scope`` is ``'mmseg'`` and it is not installed.
+        OptionError: If ``scope`` is ``'mmseg'`` and it is not installed.
     """
     if scope == 'mmpretrain':
         # For one detection layer mmpretrain.models imports all of mmdet.
@@ -63,7 +65,7 @@ def import_scope(scope: str) -> None:
         import_quietly('mmdet.datasets')
     elif scope == 'mmseg':
         if importlib.util.find_spec('mmseg') is None:
-            raise ModuleNotFoundError(
+            raise OptionError(
                 'semantic segmentation needs onedl-mmsegmentation, which is not '
                 "installed: pip install 'msbreg_mm[seg]'"
             )
@@ -79,6 +81,8 @@ class UpstreamNoise(logging.Filter):
     patterns = re.compile(
         # every frozen parameter, i.e. the whole target network
         r'is skipped since its requires_grad=False'
+        # one line for every bias and normalisation layer
+        r'|paramwise_options -- '
         # mmengine's own use of what it deprecates
         r'|"FileClient" will be deprecated'
         r'|"HardDiskBackend" is the alias'
