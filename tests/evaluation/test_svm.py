@@ -140,7 +140,7 @@ def test_processes_give_the_same_result() -> None:
 
 
 def test_other_warnings_are_not_swallowed() -> None:
-    with pytest.warns(UserWarning) as seen:
+    with pytest.warns(UserWarning, match='mind') as seen:
         collected = _warn()
     assert collected == ['far']
     assert [str(warning.message) for warning in seen] == ['mind']
