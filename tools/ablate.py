@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add('config', help='e.g. configs/ablations/loss_terms.py')
-    add('--variants', nargs='+', default=[], help='only these; default: all')
+    add('--variants', nargs='+', default=[], help='only these; * works')
     add('--seeds', nargs='+', type=int, default=[], help="default: the config's")
     add('--work-dir', help='default: work_dirs/ablations/<config>')
     add('--dry-run', action='store_true', help='list the runs and stop')

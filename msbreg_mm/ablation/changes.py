@@ -9,6 +9,8 @@ from typing import Any
 EPOCHS = 'epochs'
 # Before a key that the config leaves to its default.
 ADD = '+'
+# Stands for the place behind the end of a list, as in JSON patches (RFC 6902).
+END = '-'
 
 
 class ChangeError(ValueError):
@@ -23,7 +25,8 @@ def apply_changes(cfg: MutableMapping[str, Any], changes: Mapping[str, Any]) -> 
         changes: Dotted key → value, e.g. ``'model.head.singular_value': None``.
             Numbers address lists (``'custom_hooks.0.momentum'``). The value
             replaces what stands there. The key must exist, so that a typing error
-            is one; ``'+key'`` adds one that the config leaves to its default.
+            is one; ``'+key'`` adds one that the config leaves to its default, and
+            ``'+key.-'`` appends to a list, new or old (``'+custom_hooks.-'``).
             ``'epochs'`` sets ``train_cfg.max_epochs`` and moves the end of the
             schedulers with it.
 
@@ -74,13 +77,26 @@ def scale_schedule(cfg: MutableMapping[str, Any], epochs: int) -> None:
 
 def _set(cfg: Any, key: str, value: Any, add: bool) -> None:
     parts = key.split('.')
+    if add and parts[-1] == END:
+        items = _find(cfg, parts[:-2], key).setdefault(parts[-2], [])
+        _check_list(items, '.'.join(parts[:-1]), key)
+        items.append(value)
+        return
+    node, last = _find(cfg, parts[:-1], key), parts[-1]
+    known = not (add and isinstance(node, MutableMapping))
+    node[_place(node, last, parts[:-1], key) if known else last] = value
+
+
+def _find(cfg: Any, parts: list[str], key: str) -> Any:
     node = cfg
-    for depth, part in enumerate(parts[:-1]):
+    for depth, part in enumerate(parts):
         node = node[_place(node, part, parts[:depth], key)]
-    if add and isinstance(node, MutableMapping):
-        node[parts[-1]] = value
-    else:
-        node[_place(node, parts[-1], parts[:-1], key)] = value
+    return node
+
+
+def _check_list(items: Any, where: str, key: str) -> None:
+    if not isinstance(items, MutableSequence):
+        raise ChangeError(f'{key!r} appends to a list, but {where} is {items!r}')
 
 
 def _place(node: Any, part: str, path: list[str], key: str) -> Any:
@@ -102,8 +118,8 @@ def _place(node: Any, part: str, path: list[str], key: str) -> Any:
         if part.lstrip('-').isdigit() and -len(node) <= int(part) < len(node):
             return int(part)
         raise ChangeError(
-            f'no key {key!r}: {where} is a list of {len(node)}, {part!r} is not an '
-            'index of it'
+            f'no key {key!r}: {where} is a list of {len(node)}, {part!r} is none of '
+            f"its indices; '{ADD}{where}.{END}' appends to it"
         )
     raise ChangeError(f'no key {key!r}: {where} is {node!r}, it has no {part!r}')
 

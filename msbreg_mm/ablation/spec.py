@@ -1,5 +1,6 @@
 """What an ablation config says: variants of a base, seeds, tasks."""
 
+import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -13,7 +14,9 @@ from mmengine.config import Config
 from msbreg_mm.ablation.changes import ChangeError, apply_changes
 from msbreg_mm.ablation.expand import expand_grid, named_variants, short_names
 
-_KEYS = {'base', 'description', 'grid', 'reference', 'seeds', 'tasks', 'variants'}
+_KEYS = {
+    'base', 'changes', 'description', 'grid', 'reference', 'seeds', 'tasks', 'variants',
+}  # fmt: skip
 _BASE = 'base'
 
 
@@ -80,18 +83,23 @@ class Ablation:
     factors: tuple[str, ...] = ()
 
     def select(self, names: Sequence[str], seeds: Sequence[int]) -> 'Ablation':
-        """Keep some variants and other seeds; empty keeps all.
+        """Keep some variants, by names or patterns, and other seeds; empty keeps all.
 
         Raises:
             ValueError: If a name is unknown or a seed is repeated or negative.
         """
-        known = {variant.name: variant for variant in self.variants}
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(
-                f'no variant {unknown[0]!r} in {self.name}; it has: '
-                + ', '.join(map(repr, known))
-            )
-        chosen = tuple(v for v in self.variants if not names or v.name in names)
+        known = [variant.name for variant in self.variants]
+        for name in names:
+            if not fnmatch.filter(known, name):
+                raise ValueError(
+                    f'no variant {name!r} in {self.name}; it has: '
+                    + ', '.join(map(repr, known))
+                )
+        chosen = tuple(
+            variant
+            for variant in self.variants
+            if not names or any(fnmatch.fnmatchcase(variant.name, n) for n in names)
+        )
         reference = self.reference if self.reference in {v.name for v in chosen} else ''
         return Ablation(
             self.name, chosen, _check_seeds(seeds or self.seeds, self.name), self.tasks,
@@ -124,7 +132,8 @@ def load_ablation(path: str | Path) -> Ablation:
     ``grid`` gives factors whose levels are multiplied: ``{key: [values]}``, or
     ``{any name: {level: changes}}`` for keys that move together. Its variants come
     before those of ``variants``. ``'base'`` among the changes of a variant or level
-    replaces the base. Paths are relative to the file, or to the working directory.
+    replaces the base; ``changes`` are made to every base first. Paths are relative
+    to the file, or to the working directory.
 
     Args:
         path: Python config; ``_base_`` works as in mmengine.
@@ -179,6 +188,7 @@ def _with_base(
         raise ValueError(f'{path}: variant {name!r} has no base config')
     for file in (path.parent / base, Path(base)):
         if file.is_file():
+            changes = {**(about.get('changes') or {}), **changes}
             return Variant(name, file, changes, levels)
     raise FileNotFoundError(f'{path}: no base config {base} for variant {name!r}')
 
