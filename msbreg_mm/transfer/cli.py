@@ -4,18 +4,16 @@ import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from msbreg_mm.transfer.cluster import Cluster, local_cluster
-from msbreg_mm.transfer.estimate import Estimate, estimate
-from msbreg_mm.transfer.formats import format_hours, print_tables
-from msbreg_mm.transfer.job import has_result
+from msbreg_mm.transfer.dry_run import print_plan
+from msbreg_mm.transfer.formats import print_tables
 from msbreg_mm.transfer.locks import LockedError
-from msbreg_mm.transfer.plan import Job, parse_checkpoints, plan_jobs
+from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.progress import SuiteView
 from msbreg_mm.transfer.report import write_report
 from msbreg_mm.transfer.runner import JobStatus, State, run_suite
@@ -194,50 +192,6 @@ def make_cluster(options: SuiteOptions) -> Cluster:
             raise ValueError(f'--slurm-options takes key=value, got {argument!r}')
         parameters[key] = int(value) if value.isdigit() else value
     return Cluster('slurm', parameters=parameters)
-
-
-def print_plan(jobs: Sequence[Job], devices: int, console: Console) -> int:
-    """List jobs with schedule, state and hours; return exit code 0."""
-    estimates = estimate(jobs, devices)
-    table = Table(box=None, header_style='dim')
-    for title in ('task', 'checkpoint', 'seed', 'schedule', 'hours', 'state', 'folder'):
-        justify: Any = 'right' if title == 'hours' else 'left'
-        table.add_column(title, overflow='fold', justify=justify)
-    for job in jobs:
-        known = estimates.get(job.task.name)
-        table.add_row(
-            job.task.name,
-            job.checkpoint.name,
-            str(job.identity.seed),
-            str(job.task.schedule),
-            format_hours(known.hours) if known else '?',
-            (State.CACHED if has_result(job) else State.PENDING).value,
-            str(job.folder),
-        )
-    console.print(table)
-    missing = [job for job in jobs if not has_result(job)]
-    console.print(f'{_count(len(jobs))}, {len(missing)} to run.')
-    for line in _estimate(missing, estimates):
-        console.print(Text(line), soft_wrap=True)
-    return 0
-
-
-def _estimate(missing: Sequence[Job], estimates: dict[str, Estimate]) -> list[str]:
-    """Say how many device hours are left, and by what."""
-    hours: dict[str, float] = {}
-    for job in missing:
-        if known := estimates.get(job.task.name):
-            hours[known.basis] = hours.get(known.basis, 0) + known.hours
-    lines = [
-        f'About {format_hours(total)} device hours by {basis}.'
-        for basis, total in hours.items()
-    ]
-    names = dict.fromkeys(job.task.name for job in missing)
-    if unknown := [name for name in names if name not in estimates]:
-        lines.append(
-            f'No estimate for {", ".join(unknown)} before a first run has begun.'
-        )
-    return lines
 
 
 def _count(jobs: int) -> str:
