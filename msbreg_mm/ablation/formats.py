@@ -157,7 +157,8 @@ def print_results(results: Results, console: Console) -> None:
     console.print(Text(results.ablation.name, style='bold'))
     table = Table(header_style='dim')
     for index, name in enumerate(headers(results)):
-        table.add_column(name, justify='right' if index else 'left')
+        justify: Any = 'right' if index else 'left'
+        table.add_column(name, justify=justify, overflow='fold')
     for row in results.rows:
         texts = [Text(text) for text in cells(results, row)]
         for index, column in enumerate(results.columns, start=2):
@@ -198,9 +199,10 @@ def _finite(node: Any) -> Any:
 
 
 def _compared(results: Results) -> list[Column]:
+    """Columns with a difference in the table: the first metric of each task."""
     if not any(row.differences for row in results.rows):
         return []
-    return results.columns[: results.num_task_columns]
+    return [column for column in results.columns if column.headline]
 
 
 def _watched(results: Results) -> bool:

@@ -26,12 +26,14 @@ class Column:
         title: Title.
         digits: Digits after the point.
         better: 1 if more is better, -1 if less is, 0 if neither.
+        headline: Whether it is the first metric of a task.
     """
 
     key: str
     title: str
     digits: int = 1
     better: int = 1
+    headline: bool = False
 
 
 @dataclass
@@ -192,12 +194,11 @@ def _add_task(
         )
         return
     result.records.append(record)
-    for name, title, scale in record.columns:
+    for index, (name, title, scale) in enumerate(record.columns):
         key = f'{job.task.name}/{name}'
         if name in record.metrics:
-            columns.setdefault(
-                key, Column(key, f'{job.task.name}: {title}' if several else title)
-            )
+            title = f'{job.task.name}: {title}' if several else title
+            columns.setdefault(key, Column(key, title, headline=index == 0))
             result.values[key] = record.metrics[name] * scale
 
 
