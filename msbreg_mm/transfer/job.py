@@ -33,8 +33,8 @@ LOG = 'train.log'
 PROCESS = 'process.json'
 _STATE = 'job.json'
 _LOG_LINES = 15
-# The last line of a traceback.
-_ERROR = re.compile(r'[\w.]+(Error|Exception|Interrupt)\b')
+# The last line of a traceback, or what tools/train.py says of bad input.
+_ERROR = re.compile(r'error: |[\w.]+(Error|Exception|Interrupt)\b')
 # Seconds between asking a trainer to end and ending it.
 _GRACE = 5.0
 
