@@ -8,6 +8,7 @@ difference.
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def make_steps(model: Any, views: list[Tensor]) -> dict[str, Callable[[], None]]
         loss.backward()
         optimizer.step()
 
-    return {name: lambda on=on: step(on) for name, on in VARIANTS.items()}
+    return {name: partial(step, on) for name, on in VARIANTS.items()}
 
 
 def main() -> None:

@@ -53,7 +53,10 @@ def measure(config: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train, then return one row of the table."""
     with tempfile.TemporaryDirectory() as folder:
         options = LaunchOptions(
-            config=config, work_dir=folder, seed=0, cfg_options=args.cfg_options or {}
+            config=config,
+            work_dir=folder,
+            seed=0,
+            cfg_options={'log_level': 'ERROR', **(args.cfg_options or {})},
         )
         runner = build_runner(options)
         model = runner.model.train()

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from typing import Any
 
+import torch
 from mmengine.model import BaseAveragedModel
 from torch import Tensor, nn
 
@@ -42,7 +43,7 @@ def pairwise_loss(
             module = getattr(model, name)
             stack.enter_context(_replaced(module, 'forward', _remember))
         terms = [loss([views[i], views[j]]) for i, j in pairs]
-    return {key: sum(t[key] for t in terms) / len(terms) for key in terms[0]}
+    return {key: torch.stack([t[key] for t in terms]).mean(0) for key in terms[0]}
 
 
 @contextmanager
