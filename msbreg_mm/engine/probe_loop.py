@@ -21,18 +21,13 @@ from mmengine.runner.base_loop import BaseLoop
 from torch import nn
 from torch.utils.data import DataLoader
 
+from msbreg_mm.evaluation.digests import digest, digest_images, digest_weights
 from msbreg_mm.evaluation.extraction import (
     extract_features,
     feature_size,
     read_labels,
 )
-from msbreg_mm.evaluation.feature_cache import (
-    FeatureCache,
-    Write,
-    digest,
-    digest_images,
-    digest_weights,
-)
+from msbreg_mm.evaluation.feature_cache import FeatureCache, Write
 from msbreg_mm.evaluation.features import FeatureSet, check_pair
 from msbreg_mm.registry import LOOPS, PROBES
 
