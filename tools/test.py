@@ -4,6 +4,7 @@ import argparse
 import os
 
 from msbreg_mm.engine.launch import DictAction, LaunchOptions, run_test
+from msbreg_mm.utils.errors import short_input_errors
 
 
 def main() -> None:
@@ -33,7 +34,8 @@ def main() -> None:
         launcher=args.launcher,
         cfg_options=args.cfg_options,
     )
-    run_test(options, args.checkpoint, args.out)
+    with short_input_errors():
+        run_test(options, args.checkpoint, args.out)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from msbreg_mm.engine.launch import DictAction, LaunchOptions, build_runner
+from msbreg_mm.utils.errors import short_input_errors
 
 
 def parse_args() -> LaunchOptions:
@@ -56,4 +57,6 @@ def parse_args() -> LaunchOptions:
 
 
 if __name__ == '__main__':
-    build_runner(parse_args()).train()
+    options = parse_args()
+    with short_input_errors():
+        build_runner(options).train()

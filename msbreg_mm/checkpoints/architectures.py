@@ -57,7 +57,7 @@ def compare_keys(state: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
 
 def is_bottleneck(state: Mapping[str, Tensor]) -> bool:
     """Whether the ResNet's blocks have three convolutions (depth 50 and more)."""
-    return 'layer1.0.conv3.weight' in state
+    return any(re.match(r'layer\d+\.\d+\.conv3\.weight$', key) for key in state)
 
 
 def count(state: Mapping[str, Tensor], pattern: str) -> int:
@@ -80,9 +80,12 @@ def _describe_resnet(state: Mapping[str, Tensor]) -> str:
     ]
     kind = '' if bottleneck else 'basic'
     name = f'resnet{depths[0]}' if depths else f'resnet-{kind}{list(blocks)}'
-    first, second = (state[f'layer1.0.conv{i}.weight'].shape for i in (1, 2))
+    first = state['layer1.0.conv1.weight'].shape
+    # Of an incomplete file the usual numbers are assumed.
+    second = _shape(state, 'layer1.0.conv2.weight') or (first[0], first[0])
+    last = _shape(state, 'layer1.0.conv3.weight') or (4 * first[0],)
     # Bottleneck blocks give out 4 times their base channels.
-    base = state['layer1.0.conv3.weight'].shape[0] // 4 if bottleneck else first[0]
+    base = last[0] // 4 if bottleneck else first[0]
     stem = state['conv1.weight'].shape[0] if 'conv1.weight' in state else base
     suffixes = {'c': (base, 64), 'w': (first[0], base), 'stem': (stem, base)}
     name += ''.join(f'-{s}{n}' for s, (n, usual) in suffixes.items() if n != usual)
@@ -107,15 +110,25 @@ def _resnet_keys(state: Mapping[str, Tensor]) -> list[str]:
         for block in range(count(state, rf'layer{stage}\.(\d+)\.')):
             name = f'layer{stage}.{block}.'
             pairs += [(f'{name}conv{i}', f'{name}bn{i}') for i in range(1, convs + 1)]
-            # A stage that keeps channels and resolution has no shortcut weights.
-            inner = state[f'{name}conv1.weight'].shape[1]
-            outer = state[f'{name}conv{convs}.weight'].shape[0]
-            if block == 0 and (stage > 1 or inner != outer):
+            if block == 0 and (stage > 1 or _has_shortcut(state, name, convs)):
                 pairs.append((f'{name}downsample.0', f'{name}downsample.1'))
     norm = ('weight', 'bias', 'running_mean', 'running_var')
     for conv, bn in pairs:
         names += [f'{conv}.weight', *(f'{bn}.{part}' for part in norm)]
     return names
+
+
+def _has_shortcut(state: Mapping[str, Tensor], block: str, convs: int) -> bool:
+    """Whether a first block changes the channels, which needs weights."""
+    inner = _shape(state, f'{block}conv1.weight')
+    outer = _shape(state, f'{block}conv{convs}.weight')
+    if inner is None or outer is None:  # an incomplete file
+        return any(key.startswith(f'{block}downsample.') for key in state)
+    return inner[1] != outer[0]
+
+
+def _shape(state: Mapping[str, Tensor], key: str) -> tuple[int, ...] | None:
+    return tuple(state[key].shape) if key in state else None
 
 
 def _vit_keys(state: Mapping[str, Tensor]) -> list[str]:

@@ -1,7 +1,9 @@
 """The error that everything in this sub-package raises for bad files."""
 
+from msbreg_mm.utils.errors import InputError
 
-class CheckpointError(ValueError):
+
+class CheckpointError(InputError, ValueError):
     """A checkpoint cannot be read, does not fit, or may not be trusted.
 
     The message names the file or the keys, says what was expected and what to

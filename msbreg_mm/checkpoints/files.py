@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import pickle
-import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,12 @@ import torch
 from safetensors import safe_open
 
 from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.explain import (
+    HEAD_SIZE,
+    explain,
+    not_a_checkpoint,
+    not_by_torch,
+)
 from msbreg_mm.checkpoints.safety import ArrayUnpickler, SafeGlobals, read_globals
 
 PathLike = str | os.PathLike[str]
@@ -49,13 +54,17 @@ def weight_files(path: PathLike) -> list[Path]:
     if (path / _HF_INDEX).is_file():
         index = _read_json(path / _HF_INDEX).get('weight_map')
         if not isinstance(index, dict):
-            raise CheckpointError(f'{path / _HF_INDEX} has no weight_map')
+            raise CheckpointError(
+                f'{path / _HF_INDEX} has no weight_map; fetch the folder again'
+            )
         names = set(index.values())
         # A shard's name must not lead out of the folder.
         files = [path / Path(name).name for name in sorted(names)]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
-            raise CheckpointError(f'{path}: shards are missing: {missing}')
+            raise CheckpointError(
+                f'{path}: shards are missing: {missing}; fetch them into the folder'
+            )
         return files
     for name in _HF_WEIGHTS:
         if (path / name).is_file():
@@ -118,7 +127,7 @@ def open_path(path: PathLike, *, trust: bool = False) -> dict[str, Any]:
 def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
     """Read one file, recognised by its first bytes. See :func:`open_path`."""
     with path.open('rb') as stream:
-        head = stream.read(16)
+        head = stream.read(HEAD_SIZE)
     if not head:
         raise CheckpointError(f'{path} is empty (truncated?); fetch it again')
     if head[:4] == b'PK\x03\x04':
@@ -128,10 +137,7 @@ def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
     elif head[:1] == b'\x80':
         content = _load_pickle(path, trust=trust)
     else:
-        raise CheckpointError(
-            f'{path} is not a checkpoint: it starts with {head!r}; expected a '
-            'PyTorch, safetensors or pickle file'
-        )
+        raise not_a_checkpoint(path, head)
     if not isinstance(content, dict):
         raise CheckpointError(
             f'{path} holds a {type(content).__name__}, expected a dict of tensors; '
@@ -162,7 +168,7 @@ def load_torch(path: Path, allowed: SafeGlobals, *, trust: bool = False) -> Any:
                 path, map_location='cpu', weights_only=not trust, mmap=zipped
             )
     except Exception as error:
-        raise _explain(path, error) from None
+        raise explain(path, error) from None
 
 
 def _load_pickle(path: Path, *, trust: bool) -> Any:
@@ -172,7 +178,7 @@ def _load_pickle(path: Path, *, trust: bool) -> Any:
             unpickler = pickle.Unpickler if trust else ArrayUnpickler
             content = unpickler(stream, encoding='latin1').load()
         except Exception as error:
-            raise _explain(path, error) from None
+            raise explain(path, error) from None
     # torch's legacy files start with a magic number, pickled by itself.
     if content == torch.serialization.MAGIC_NUMBER:
         return load_torch(path, read_globals(), trust=trust)
@@ -185,51 +191,39 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
             # Keys of a model stored through save_file are flat: names of tensors.
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:
-        raise _explain(path, error) from None
+        raise explain(path, error) from None
 
 
 def _is_zip(path: Path) -> bool:
     with path.open('rb') as stream:
-        if stream.read(4) != b'PK\x03\x04':
-            return False
+        head = stream.read(HEAD_SIZE)
+    if head[:4] != b'PK\x03\x04':
+        if head[:1] != b'\x80':  # what legacy files start with
+            raise not_a_checkpoint(path, head)
+        return False
     # The table of contents stands at the end: a truncated file has none.
     if not zipfile.is_zipfile(path):
         raise CheckpointError(
             f'{path} is truncated ({path.stat().st_size} bytes, no end of archive); '
             'fetch it again, or resume from an earlier checkpoint'
         )
+    with zipfile.ZipFile(path) as archive:
+        error = not_by_torch(path, archive.namelist())
+    if error:
+        raise error
     return True
-
-
-def _explain(path: Path, error: Exception) -> CheckpointError:
-    """Turn what a reader raised into advice; files can make it raise anything."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if isinstance(error, ImportError):
-        return CheckpointError(
-            f'{path} needs a package that is not installed: {reason}; install it or '
-            'convert the file where it was made'
-        )
-    if isinstance(error, pickle.UnpicklingError):
-        wanted = re.search(r'GLOBAL ([\w.]+(?:\(.*\))?)', str(error))
-        refused = re.search(r'(Trying to call|Can only (build|create)).*', str(error))
-        if wanted or refused:
-            what = wanted[1] if wanted else refused[0] if refused else ''
-            return CheckpointError(
-                f'{path} asks for code: {what}. A pickle can run anything, so it was '
-                'not read; convert it to safetensors at its source, or pass '
-                'trust=True (--trust) if you trust whoever made it'
-            )
-    return CheckpointError(
-        f'{path} is truncated or damaged ({reason}; {path.stat().st_size} bytes); '
-        'fetch or write it again'
-    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise CheckpointError(f'{path} is not valid JSON: {error}') from None
+        raise CheckpointError(
+            f'{path} is not valid JSON ({error}); fetch the folder again'
+        ) from None
     if not isinstance(content, dict):
-        raise CheckpointError(f'{path} holds a {type(content).__name__}, not an object')
+        raise CheckpointError(
+            f'{path} holds a {type(content).__name__}, expected an object; fetch the '
+            'folder again'
+        )
     return content

@@ -80,16 +80,17 @@ class MatchReport:
         """A dict for JSON."""
         return asdict(self)
 
-    def explain(self, arch: str) -> str:
+    def explain(self, arch: str, target: str = 'the model') -> str:
         """Say why the checkpoint does not fit, and what to do.
 
         Args:
             arch: What the model's backbone is.
+            target: What it should fit.
 
         Returns:
             Several lines: both architectures if they differ, then the keys.
         """
-        lines = [f'{self.path} does not fit the model.']
+        lines = [f'{self.path} does not fit {target}.']
         if arch != self.arch:
             lines.append(
                 f"The checkpoint is {self.arch} ({self.format}), the model's backbone "

@@ -22,9 +22,11 @@ def verify_resumable(path: PathLike) -> None:
         CheckpointError: If the file is missing, truncated, wants more than
             mmengine's harmless classes, or has no ``state_dict``.
     """
+    if '://' in str(path):
+        raise CheckpointError(f'{path} is an address; fetch the file and give its path')
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f'{path}: no such file; nothing to resume from')
+        raise CheckpointError(f'{path}: no such file; check the path')
     if path.stat().st_size == 0:
         raise CheckpointError(f'{path} is empty (truncated); resume from another file')
     content = load_torch(path, resume_globals())

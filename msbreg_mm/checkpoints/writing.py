@@ -124,7 +124,7 @@ def convert_checkpoint(
     report.missing, report.unexpected = compare_keys(ckpt.state_dict)
     report.matched = [key for key in ckpt.state_dict if key not in report.unexpected]
     if not report.complete and not allow_partial:
-        raise CheckpointError(report.explain(ckpt.arch))
+        raise CheckpointError(report.explain(ckpt.arch, f'a whole {ckpt.arch}'))
     check_finite(src, ckpt.state_dict)
     report.partial = not report.complete
     save_checkpoint(ckpt, dst, format)

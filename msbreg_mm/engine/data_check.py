@@ -1,9 +1,13 @@
 """Looks for the files that a config names."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+
+from msbreg_mm.utils.errors import MissingInputError
 
 
 def check_data(cfg: Config) -> None:
@@ -15,29 +19,37 @@ def check_data(cfg: Config) -> None:
             own ``data_root``; ``a|b`` stands for either.
 
     Raises:
-        FileNotFoundError: If something is not there.
+        MissingInputError: If something is not there (a ``FileNotFoundError``).
     """
     _check_files(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        dataset = (cfg.get(name) or {}).get('dataset') or {}
-        while 'dataset' in dataset:  # wrappers such as RepeatDataset
-            dataset = dataset['dataset']
-        root = dataset.get('data_root') or ''
-        if root and not Path(root).exists():
-            raise FileNotFoundError(
-                f'{name}: data_root {root!r} does not exist; pass '
-                '--cfg-options data_root=FOLDER'
+        for dataset in _unwrap((cfg.get(name) or {}).get('dataset') or {}):
+            _check_dataset(name, dataset)
+
+
+def _unwrap(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """List the data sets inside RepeatDataset, ConcatDataset and the like."""
+    inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
+    return [leaf for part in inner for leaf in _unwrap(part)] if inner else [dataset]
+
+
+def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
+    root = dataset.get('data_root') or ''
+    # Data on a server (s3://…) is left to mmengine's file backends.
+    if root and '://' not in root and not Path(root).exists():
+        raise MissingInputError(
+            f'{name}: data_root {root!r} does not exist; pass '
+            '--cfg-options data_root=FOLDER'
+        )
+    prefix = dataset.get('data_prefix') or ''
+    parts = [prefix] if isinstance(prefix, str) else list(prefix.values())
+    for part in (*parts, dataset.get('ann_file') or ''):
+        path = os.path.join(root, part or '')
+        if path and '://' not in path and not Path(path).exists():
+            raise MissingInputError(
+                f'{name}: {path} does not exist; see docs/data.md for the '
+                'layouts and tools/prepare_data.py check'
             )
-        prefix = dataset.get('data_prefix') or ''
-        parts = [prefix] if isinstance(prefix, str) else list(prefix.values())
-        for part in (*parts, dataset.get('ann_file') or ''):
-            path = os.path.join(root, part)
-            # Data on a server (s3://…) is left to mmengine's file backends.
-            if path and '://' not in path and not Path(path).exists():
-                raise FileNotFoundError(
-                    f'{name}: {path} does not exist; see docs/data.md for the '
-                    'layouts and tools/prepare_data.py check'
-                )
 
 
 def _check_files(cfg: Config) -> None:
@@ -46,7 +58,7 @@ def _check_files(cfg: Config) -> None:
         paths = [os.path.join(root, part) for part in file.split('|')]
         if '://' in root or any(Path(path).exists() for path in paths):
             continue
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'{" and ".join(paths)} not found. The data set must lie in {root!r}, or '
             f'pass --cfg-options data_root=FOLDER; the folder holds: '
             f'{", ".join(files).replace("|", " or ")}. Nothing is downloaded; '

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 
 from msbreg_mm.engine.atomic_backend import find_resumable
 from msbreg_mm.engine.data_check import check_data
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
@@ -67,18 +68,24 @@ def build_runner(options: LaunchOptions) -> Runner:
         The runner; ``train()`` or ``test()`` starts it.
 
     Raises:
-        FileNotFoundError: If the config, the checkpoint or the data root is not
-            there.
-        ValueError: If a flag needs something that the config does not have.
+        InputError: If the config, the checkpoint or the data root is not there (then
+            also a ``FileNotFoundError``), a flag needs something that the config
+            does not have, the checkpoint cannot be read, or ``load_from`` is none of
+            mmengine's (then also a ``ValueError``).
     """
     cfg = resolve_config(options)
     check_data(cfg)
     import_scope(cfg.get('default_scope', ''))
-    if cfg.get('resume') and cfg.get('load_from'):
+    if cfg.get('load_from'):
         # mmengine falls back to an unrestricted pickle without a word.
         from msbreg_mm.checkpoints import verify_resumable
 
         verify_resumable(cfg.load_from)
+    elif options.checkpoint not in (None, 'random') and not options.trust:
+        # Now, not after the data sets have been built: the hook opens it again.
+        from msbreg_mm.checkpoints import read_checkpoint
+
+        read_checkpoint(Path(str(options.checkpoint)).expanduser())
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
@@ -102,13 +109,21 @@ def run_test(
         Metric names and values as the config's evaluator gives them.
 
     Raises:
-        RuntimeError: If keys are missing, unexpected or of another shape.
+        InputError: As :func:`build_runner`; and if ``weights`` cannot be read, or its
+            keys are missing, unexpected or of another shape.
     """
-    from msbreg_mm.checkpoints import verify_resumable
+    from msbreg_mm.checkpoints import CheckpointError, verify_resumable
 
     verify_resumable(weights)
     runner = build_runner(options)
-    runner.load_checkpoint(weights, strict=True)
+    try:
+        runner.load_checkpoint(weights, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f'{weights} does not fit {options.config}: {error}\nScore it with the '
+            'config and the --cfg-options that it was trained with (vis_data/config.py '
+            'in its work directory)'
+        ) from None
     metrics = runner.test()
     if out is not None and is_main_process():
         text = json.dumps(metrics, indent=2) + '\n'
@@ -126,11 +141,11 @@ def resolve_config(options: LaunchOptions) -> Config:
         The config that mmengine's runner takes.
 
     Raises:
-        FileNotFoundError: If the config file is not there.
-        ValueError: If ``auto_scale_lr`` is asked for and the config lacks it.
+        MissingInputError: If the config or the checkpoint is not there.
+        OptionError: If ``auto_scale_lr`` is asked for and the config lacks it.
     """
     if not Path(options.config).is_file():
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'no config file {options.config}; the shipped ones are under configs/'
         )
     cfg = Config.fromfile(options.config)
@@ -146,7 +161,7 @@ def resolve_config(options: LaunchOptions) -> Config:
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if options.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-            raise ValueError(
+            raise OptionError(
                 f'--auto-scale-lr needs auto_scale_lr.base_batch_size in '
                 f'{options.config}'
             )
@@ -165,8 +180,9 @@ def _apply_checkpoint(cfg: Config, options: LaunchOptions) -> None:
     """Let a hook fill the backbone: after initialisation, never on resume."""
     if options.checkpoint is None:
         return
-    if options.checkpoint != 'random' and not Path(options.checkpoint).exists():
-        raise FileNotFoundError(
+    path = Path(options.checkpoint).expanduser()
+    if options.checkpoint != 'random' and not path.exists():
+        raise MissingInputError(
             f"no checkpoint {options.checkpoint}; pass a file, a folder or 'random'"
         )
     hook = {

@@ -140,10 +140,9 @@ def test_truncated_safetensors_and_pickle(tmp_path, resnet_state):
 def test_text_file(tmp_path):
     path = tmp_path / 'page.pth'
     path.write_text('<html>Not found</html>')
-    with pytest.raises(CheckpointError, match=r"not a checkpoint: .*b'<html>"):
-        read_checkpoint(path)
-    with pytest.raises(CheckpointError, match=r'page\.pth is truncated or damaged'):
-        verify_resumable(path)
+    for read in (read_checkpoint, verify_resumable):
+        with pytest.raises(CheckpointError, match=r'page\.pth is not a .*a web page'):
+            read(path)
 
 
 def test_sha256(tmp_path):

@@ -97,7 +97,8 @@ def test_error_is_short_and_names_the_folder(tmp_path):
     command = [sys.executable, 'tools/train.py', HEADLINE, '--cfg-options']
     command += [f'data_root={tmp_path}/nothing']
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode != 0
-    last = run.stderr.strip().splitlines()[-1]
-    assert 'nothing' in last
-    assert 'does not exist' in last
+    assert run.returncode == 2
+    (line,) = run.stderr.strip().splitlines()
+    assert line.startswith('error: train_dataloader: data_root')
+    assert 'nothing' in line
+    assert 'does not exist' in line
