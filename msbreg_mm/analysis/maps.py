@@ -47,7 +47,8 @@ def make_map(kind: str, embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
         )
     if not importlib.util.find_spec('umap'):
         raise ModuleNotFoundError(
-            "UMAP needs umap-learn: pip install 'msbreg_mm[analysis]', or use --maps pca"
+            "UMAP needs umap-learn: pip install 'msbreg_mm[analysis]', or use "
+            '--maps pca'
         )
     # Importing numba takes seconds, so only here.
     from umap import UMAP
@@ -67,5 +68,7 @@ def _pca(embeddings: np.ndarray) -> np.ndarray:
 
     count = min(2, *embeddings.shape)
     with np.errstate(invalid='ignore'):  # variance of one point repeated is 0 / 0
-        flat = PCA(count, svd_solver='full').fit_transform(embeddings)
+        flat = PCA(count, svd_solver='full').fit_transform(
+            embeddings.astype(np.float64)
+        )
     return np.pad(flat, ((0, 0), (0, 2 - count))).astype(np.float32)

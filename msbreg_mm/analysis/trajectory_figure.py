@@ -19,6 +19,8 @@ _SPHERES = 4
 def draw_trajectory(trajectory: Trajectory, out: str | Path) -> Path:
     """Draw the sphere at a few times, and two measures over all.
 
+    Each sphere shows the way since the one before it.
+
     All times share one projection, see
     :func:`~msbreg_mm.analysis.sphere.project_to_sphere`; the measures are those of
     all D dimensions. Colours are images if there are at most ten, else classes if
@@ -38,30 +40,37 @@ def draw_trajectory(trajectory: Trajectory, out: str | Path) -> Path:
     if count < 2:
         raise ValueError(f'a trajectory needs at least 2 times, got {count}')
     paths, share = project_to_sphere(trajectory.embeddings)
-    rotation = camera(paths[0].mean(axis=(0, 1)))
-    paths = paths.reshape(count, -1, 3)
-    colours = _colours(trajectory)
-    shown = np.unique(np.linspace(0, count - 1, min(_SPHERES, count)).round()).astype(
-        int
-    )
+    rotation = camera(paths.mean(axis=(0, 1, 2)))
+    paths, colours = paths.reshape(count, -1, 3), _colours(trajectory)
+    shown = _snapshots(count)
     with rc_context(STYLE):
         figure = Figure(figsize=(9.6, 4.4), layout='constrained')
-        top, bottom = figure.subfigures(2, 1, height_ratios=[1.75, 1])
-        top.set_facecolor('none')
-        for axes, last in zip(top.subplots(1, len(shown)), shown, strict=True):
+        grid = figure.add_gridspec(2, 2 * len(shown), height_ratios=[1.75, 1])
+        previous = 0
+        for index, last in enumerate(shown):
+            axes = figure.add_subplot(grid[0, 2 * index : 2 * index + 2])
             axes.set_title(
                 f'{trajectory.unit} {trajectory.times[last]:g}', loc='center'
             )
             draw_sphere(axes)
-            draw_paths(axes, paths[: last + 1], colours, rotation)
-        top.supxlabel(
-            f'{min(dims, 3)} of {dims} dimensions, {share:.0%} of the squared length',
+            draw_paths(axes, paths[previous : last + 1], colours, rotation)
+            previous = last
+        figure.supxlabel(
+            f'Spheres: {min(dims, 3)} of {dims} dimensions, {share:.0%} of the squared '
+            'length. Curves: all dimensions.',
             fontsize=8, color=STYLE['axes.labelcolor'],
         )  # fmt: skip
-        left, right = bottom.subplots(1, 2)
+        left = figure.add_subplot(grid[1, : len(shown)])
+        right = figure.add_subplot(grid[1, len(shown) :])
         _curve(left, trajectory, view_variances(trajectory), 'variance of views')
         _curve(right, trajectory, image_cosines(trajectory), 'cosine between images')
         return save_figure(to_svg(figure), out)
+
+
+def _snapshots(count: int) -> list[int]:
+    """Choose rows of a trajectory, denser at the start, where most happens."""
+    steps = np.linspace(0, 1, min(_SPHERES, count)) ** 2
+    return np.unique((steps * (count - 1)).round().astype(int)).tolist()
 
 
 def view_variances(trajectory: Trajectory) -> np.ndarray:
