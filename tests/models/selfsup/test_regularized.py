@@ -18,11 +18,13 @@ from regularized_methods import (
     neck,
     regularized,
 )
+from test_configs import ROOT, write_npz
 from torch import distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
 from msbreg_mm.datasets.transforms import MultiViewAugment
+from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.models.losses import brownian_diffusive_loss, singular_value_loss
 from msbreg_mm.models.losses.brownian_diffusive_loss import sample_directions
 
@@ -332,3 +334,39 @@ def test_a_method_that_has_the_terms_already():
     model = build(regularized('', algorithm=algorithm, module='neck'))
     with pytest.raises(ValueError, match=r'already has.*loss_singular_value'):
         model.loss(make_views('BYOL'), [])
+
+
+def test_a_config_trains_with_the_methods_hook_the_monitor_and_ema(tmp_path):
+    write_npz(tmp_path / 'train.npz')
+    options = LaunchOptions(
+        config=f'{ROOT}/configs/demo/swav-reg_resnet18-w16_1xb64-coslr-10e_cifar10.py',
+        work_dir=str(tmp_path / 'work'),
+        cfg_options={
+            'data_root': f'{tmp_path}/',
+            'train_cfg.max_epochs': 2,
+            'train_dataloader.batch_size': 4,
+            'train_dataloader.num_workers': 0,
+            'train_dataloader.persistent_workers': False,
+            'log_level': 'ERROR',
+            'custom_hooks': [
+                dict(
+                    type='SwAVHook', batch_size=4, queue_length=8, epoch_queue_starts=0
+                ),
+                dict(
+                    type='msbreg_mm.EmbeddingMonitorHook',
+                    module='regularizer.embeddings',
+                    interval=1,
+                ),
+                dict(type='EMAHook'),
+            ],
+        },
+    )
+    runner = build_runner(options)
+    before = runner.model.backbone.conv1.weight.clone()
+    runner.train()
+    assert runner.iter == 4
+    assert not torch.equal(runner.model.backbone.conv1.weight, before)
+    scalars = runner.message_hub.log_scalars
+    for name in ('loss_singular_value', 'loss_brownian', 'effective_rank'):
+        assert len(scalars[f'train/{name}'].data[0]) == 4
+    assert int(runner.model.head.loss_module.queue.count_nonzero()) > 0
