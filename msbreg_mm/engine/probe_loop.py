@@ -178,7 +178,7 @@ class ProbeLoop(BaseLoop):
         key = digest(
             digest_weights(model.backbone, getattr(model, 'neck', None)),
             _model_config(runner, model),
-            _loader_config(runner, split),
+            _dataset_config(runner, dataset, split),
             digest_images(dataset),
             precision,
             torch.__version__,
@@ -249,6 +249,8 @@ def _model_config(runner: Runner, model: nn.Module) -> Any:
     return {key: cfg.get(key) for key in keys}, runner.cfg.get('data_preprocessor')
 
 
-def _loader_config(runner: Runner, split: str) -> Any:
+def _dataset_config(runner: Runner, dataset: Any, split: str) -> Any:
     loader = runner.cfg.get(f'{split}_dataloader')
-    return loader.get('dataset') if isinstance(loader, dict) else None
+    if isinstance(loader, dict):
+        return loader.get('dataset')
+    return repr(getattr(dataset, 'pipeline', None))

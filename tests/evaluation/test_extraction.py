@@ -19,7 +19,8 @@ class Images(BaseDataset):
 
     def __init__(self, infos, **kwargs):
         self.infos = infos
-        super().__init__(**kwargs)
+        # Serialising collects garbage, which takes a second in a large process.
+        super().__init__(serialize_data=False, **kwargs)
 
     def load_data_list(self):
         return [dict(info) for info in self.infos]
@@ -87,7 +88,7 @@ def test_label_errors():
     with pytest.raises(ValueError, match=r'val: image 1 \(x/7.jpg\) has no label'):
         read_labels(unlabelled, 'val')
     with pytest.raises(ValueError, match='val has no images'):
-        read_labels(Images([], serialize_data=False), 'val')
+        read_labels(Images([]), 'val')
     nameless = Images([dict(gt_label=[1])], metainfo=dict(classes=()))
     with pytest.raises(ValueError, match='several labels need the names of all'):
         read_labels(nameless)
