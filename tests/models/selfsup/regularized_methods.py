@@ -2,6 +2,7 @@
 
 import torch
 from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper
 from mmpretrain.registry import MODELS
 
 import msbreg_mm.models  # noqa: F401  registers the classes
@@ -116,3 +117,19 @@ def embed_by_hand(name, model, views):
     if name in ('MoCo', 'DenseCL'):
         views = views[:1]
     return torch.stack([model.neck(model.backbone(view))[0] for view in views])
+
+
+def train(cfg, name, steps=3):
+    """Return all tensors, logs and the random state after real optimizer steps."""
+    model = build(cfg).train()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    wrapper = OptimWrapper(torch.optim.SGD(trained, lr=0.1, momentum=0.9))
+    torch.manual_seed(5)
+    logs = []
+    for step in range(steps):
+        data = dict(inputs=make_views(name, seed=step), data_samples=[])
+        logs.append(model.train_step(data, wrapper))
+    tensors = model.state_dict()
+    if name == 'SwAV':
+        tensors['queue of SwAVHook'] = model.head.loss_module.queue
+    return tensors, logs, torch.get_rng_state()

@@ -3,9 +3,6 @@ import copy
 import gloo
 import pytest
 import torch
-from mmengine.optim import OptimWrapper
-from mmpretrain.models import BYOL
-from mmpretrain.registry import MODELS
 from regularized_methods import (
     ALGORITHMS,
     BACKBONE,
@@ -17,37 +14,20 @@ from regularized_methods import (
     make_views,
     neck,
     regularized,
+    train,
 )
 from test_configs import ROOT, write_npz
 from torch import distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
-from msbreg_mm.datasets.transforms import MultiViewAugment
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.models.losses import brownian_diffusive_loss, singular_value_loss
 from msbreg_mm.models.losses.brownian_diffusive_loss import sample_directions
 
 EXTRA = {'loss_singular_value', 'loss_brownian'}
 CENTROID = dict(type='msbreg_mm.MultiviewCentroidLoss', loss_weight=1.0)
-PAIRWISE = ['BYOL', 'SimSiam', 'BarlowTwins', 'MoCoV3']
 every_method = pytest.mark.parametrize('name', ALGORITHMS)
-
-
-def train(cfg, name, steps=3):
-    """Return all tensors, logs and the random state after real optimizer steps."""
-    model = build(cfg).train()
-    trained = [p for p in model.parameters() if p.requires_grad]
-    wrapper = OptimWrapper(torch.optim.SGD(trained, lr=0.1, momentum=0.9))
-    torch.manual_seed(5)
-    logs = []
-    for step in range(steps):
-        data = dict(inputs=make_views(name, seed=step), data_samples=[])
-        logs.append(model.train_step(data, wrapper))
-    tensors = model.state_dict()
-    if name == 'SwAV':
-        tensors['queue of SwAVHook'] = model.head.loss_module.queue
-    return tensors, logs, torch.get_rng_state()
 
 
 def gradients(model, losses):
@@ -144,66 +124,6 @@ def test_centroid_of_the_target_or_of_the_method_itself(name):
         assert not key.startswith(TARGETS) or parameter.grad is None
 
 
-@pytest.mark.parametrize('name', PAIRWISE)
-def test_all_pairs_is_the_mean_over_pairs_with_each_view_embedded_once(name):
-    views = make_views(name) + make_views(name, seed=2)[:1]
-    model = build(regularized(name, 0.5, 0, all_pairs=True)).train()
-    expected = []
-    for pair in ([0, 1], [0, 2], [1, 2]):
-        twin = build(make_algorithm(name)).train()
-        expected.append(sum(twin.loss([views[i] for i in pair], []).values()))
-    calls = []
-    model.backbone.conv1.register_forward_hook(lambda *_: calls.append(0))
-    by_hand = build(make_algorithm(name)).train()
-    losses = model.loss(views, [])
-    assert len(calls) == 3
-    torch.testing.assert_close(losses['loss'], sum(expected) / 3)
-    z = F.normalize(embed_by_hand(name, by_hand, views), dim=-1)
-    expected = 0.5 * singular_value_loss(z)
-    torch.testing.assert_close(losses['loss_singular_value'], expected)
-    for module in model.modules():  # nothing stays replaced
-        assert not {'forward', 'update_parameters'} & vars(module).keys()
-        assert int(getattr(module, 'steps', 1)) == 1
-    # every first view is one of the leading num_target_views
-    model = build(regularized(name, 0, 0, all_pairs=True, num_target_views=1))
-    model.loss(views, [])
-
-
-@pytest.mark.parametrize('name', PAIRWISE)
-def test_all_pairs_of_two_views_is_the_method(name):
-    expected, logs, _ = train(make_algorithm(name), name, steps=2)
-    found, found_logs, _ = train(regularized(name, 0, 0, all_pairs=True), name, 2)
-    assert found_logs == logs
-    for key, value in expected.items():
-        assert torch.equal(found[key], value), key
-
-
-def test_module_option_reads_another_module():
-    views = make_views('BYOL')
-    model = build(regularized('BYOL', 0.5, 0, module='head.predictor')).train()
-    by_hand = copy.deepcopy(model)
-    projections = embed_by_hand('BYOL', by_hand, views)
-    z = torch.stack([by_hand.head.predictor([view])[0] for view in projections])
-    expected = 0.5 * singular_value_loss(F.normalize(z, dim=-1))
-    found = model.loss(views, [])['loss_singular_value']
-    torch.testing.assert_close(found, expected)
-
-
-def test_unknown_method_works_with_a_named_module():
-    class Own(BYOL.__mro__[1]):
-        def loss(self, inputs, data_samples):
-            return dict(loss=self.neck(self.backbone(inputs))[0].square().mean())
-
-    algorithm = dict(type=Own, backbone=BACKBONE, neck=neck())
-    with pytest.raises(ValueError, match=r"knows no embedding.*of Own.*module='neck'"):
-        build(regularized('', algorithm=algorithm))
-    model = build(regularized('', algorithm=algorithm, module='neck'))
-    losses = model.loss(make_views('BYOL')[0], [])
-    assert set(losses) == {'loss'} | EXTRA
-    model.regularizer.singular_value.loss_weight = 0.0  # as a schedule does
-    assert 'loss_singular_value' not in model.loss(make_views('BYOL')[0], [])
-
-
 def test_the_monitor_reads_normalised_embeddings_even_with_weights_of_zero():
     for weight in (0.0, 1.0):
         model = build(regularized('SimCLR', weight, weight))
@@ -224,20 +144,6 @@ def test_float32_under_autocast_and_without_gradient():
     assert {losses[key].dtype for key in EXTRA} == {torch.float32}
     with torch.no_grad():
         assert set(model.loss(make_views('BYOL'), [])) >= EXTRA
-
-
-def test_multi_crop_of_the_pipeline_feeds_swav():
-    augment = MultiViewAugment(
-        views=[dict(num_views=2, size=32), dict(num_views=2, size=16)]
-    )
-    images = torch.randint(256, (4, 40, 40, 3), dtype=torch.uint8).numpy()
-    views = zip(*(augment(dict(img=i))['img'] for i in images), strict=True)
-    data = [
-        torch.stack([torch.from_numpy(v).permute(2, 0, 1) for v in k]) for k in views
-    ]
-    model = build(regularized('SwAV'))
-    losses = model.loss([view.float() / 255 for view in data], [])
-    assert all(value.isfinite() for value in losses.values())
 
 
 GROUP_NORM = dict(type='GN', num_groups=2)
@@ -272,68 +178,6 @@ def test_ddp_step_equals_the_concatenated_batch():
     expected = distributed_step((4, 4))
     for found in gloo.run(distributed_step, (4, 4)):
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize('name', ['BYOL', 'SimSiam', 'BarlowTwins', 'SimCLR', 'MoCo'])
-def test_wrong_number_of_views(name):
-    views = make_views(name)
-    model = build(regularized(name))
-    with pytest.raises(ValueError, match=rf'{name} takes 2 views, got 4.*num_views'):
-        model.loss(views * 2, [])
-    with pytest.raises(ValueError, match='takes 2 views, got 1'):
-        model.loss(views[0], [])
-
-
-def test_swav_needs_the_crops_of_its_loss():
-    with pytest.raises(ValueError, match='SwAV takes 4 views, got 2'):
-        build(regularized('SwAV')).loss(make_views('BYOL'), [])
-    pairs = build(regularized('BYOL', all_pairs=True))
-    with pytest.raises(ValueError, match='takes at least 2 views, got 1'):
-        pairs.loss(make_views('BYOL')[:1], [])
-
-
-@pytest.mark.parametrize('name', ['MAE', 'SimMIM', 'BEiT', 'MaskFeat'])
-def test_methods_without_embeddings_are_named(name):
-    with pytest.raises(ValueError, match=rf'embedding.*of {name};.*masked.*module='):
-        MODELS.build(regularized('', algorithm=dict(type=name)))
-
-
-def test_bad_options():
-    def make(name='BYOL', **kwargs):
-        return build(regularized(name, **kwargs))
-
-    with pytest.raises(ValueError, match=r"no module 'projector'.*'neck'"):
-        make(module='projector')
-    with pytest.raises(ValueError, match=r'MoCo embeds one view.*centroid=None'):
-        make('MoCo', centroid=CENTROID)
-    with pytest.raises(ValueError, match='all_pairs is not for SimCLR'):
-        make('SimCLR', all_pairs=True)
-    with pytest.raises(ValueError, match='num_target_views must be at least 1, got 0'):
-        make(num_target_views=0)
-    with pytest.raises(ValueError, match=r'loss_weight of SingularValueLoss.*-1'):
-        make(singular_value=-1)
-    with pytest.raises(TypeError, match=r"algorithm of Regularized.*type='ResNet'"):
-        build(regularized('', algorithm=BACKBONE))
-    views = make_views('BYOL')
-    with pytest.raises(ValueError, match=r"\(N, D\)|embeddings \(k x 4.*'backbone'"):
-        make(module='backbone').loss(views, [])
-    with pytest.raises(ValueError, match=r"found no embeddings: 'target_net'"):
-        make(module='target_net').loss(views, [])
-    views[0][0] = torch.nan
-    with pytest.raises(FloatingPointError, match=r'loss_singular_value.*online'):
-        make('SimSiam').loss(views, [])
-
-
-def test_a_method_that_has_the_terms_already():
-    algorithm = dict(
-        type='msbreg_mm.MSBReg',
-        backbone=BACKBONE,
-        neck=neck(),
-        head=dict(type='msbreg_mm.MSBRegHead'),
-    )
-    model = build(regularized('', algorithm=algorithm, module='neck'))
-    with pytest.raises(ValueError, match=r'already has.*loss_singular_value'):
-        model.loss(make_views('BYOL'), [])
 
 
 def test_a_config_trains_with_the_methods_hook_the_monitor_and_ema(tmp_path):
