@@ -89,17 +89,17 @@ class Ablation:
             ValueError: If a name is unknown or a seed is repeated or negative.
         """
         known = [variant.name for variant in self.variants]
+        found: set[str] = set()
         for name in names:
-            if not fnmatch.filter(known, name):
+            # A name is no pattern, even with brackets in it.
+            matches = [name] if name in known else fnmatch.filter(known, name)
+            if not matches:
                 raise ValueError(
                     f'no variant {name!r} in {self.name}; it has: '
                     + ', '.join(map(repr, known))
                 )
-        chosen = tuple(
-            variant
-            for variant in self.variants
-            if not names or any(fnmatch.fnmatchcase(variant.name, n) for n in names)
-        )
+            found.update(matches)
+        chosen = tuple(v for v in self.variants if not names or v.name in found)
         reference = self.reference if self.reference in {v.name for v in chosen} else ''
         return Ablation(
             self.name, chosen, _check_seeds(seeds or self.seeds, self.name), self.tasks,
