@@ -5,13 +5,20 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+import torchvision
 from fake_data import write_coco, write_voc
+from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.registry import MODELS
+from torch.nn import functional as F
 
+from msbreg_mm.checkpoints import load_backbone
 from msbreg_mm.datasets.subset import write_subsets
 from msbreg_mm.datasets.voc_instances import voc_instances
 from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
+from msbreg_mm.transfer.published import published_rows
 from msbreg_mm.transfer.scalars import read_log
 from msbreg_mm.transfer.tasks import load_task
 
@@ -46,24 +53,27 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='module')
-def checkpoints(tmp_path_factory) -> dict[str, Path]:
-    """Random weights as torchvision and timm would save them."""
-    import timm
-    import torchvision
-
-    torch.manual_seed(1)
-    models = dict(r50=torchvision.models.resnet50())
-    models['vit'] = timm.create_model('vit_base_patch16_224', pretrained=False)
+def checkpoint(tmp_path_factory):
+    """Saves random weights as torchvision and timm would, when asked for."""
     folder = tmp_path_factory.mktemp('checkpoints')
-    for name, model in models.items():
+
+    @cache
+    def save(kind: str) -> Path:
+        torch.manual_seed(1)
+        if kind == 'vit':
+            model = timm.create_model('vit_base_patch16_224', pretrained=False)
+        else:
+            model = torchvision.models.resnet50()
         state = model.state_dict()
         for key, value in state.items():
             if key.endswith('running_mean'):
                 value.normal_(std=0.1)
             elif key.endswith('running_var'):
                 value.uniform_(0.5, 2.0)
-        torch.save(state, folder / f'{name}.pth')
-    return {name: folder / f'{name}.pth' for name in models}
+        torch.save(state, folder / f'{kind}.pth')
+        return folder / f'{kind}.pth'
+
+    return save
 
 
 def tiny(config: Path, data: Path) -> dict:
@@ -158,12 +168,12 @@ def assert_trained(start, end, config, model):
         for name in CONFIGS
     ],
 )
-def test_trains_two_steps_and_is_scored(config, data, checkpoints, tmp_path):
-    checkpoint = checkpoints['vit' if 'vit' in config else 'r50']
+def test_trains_two_steps_and_is_scored(config, data, checkpoint, tmp_path):
+    weights = checkpoint('vit' if 'vit' in config else 'r50')
     options = LaunchOptions(
         str(CONFIGS[config]),
         work_dir=str(tmp_path / config),
-        checkpoint=str(checkpoint),
+        checkpoint=str(weights),
         seed=0,
         cfg_options=tiny(CONFIGS[config], data),
     )
@@ -175,7 +185,7 @@ def test_trains_two_steps_and_is_scored(config, data, checkpoints, tmp_path):
     assert runner.iter == 2
     start, end = hook.state, runner.model.state_dict()
     if 'vit' not in config:
-        assert_loaded(start, checkpoint)
+        assert_loaded(start, weights)
     assert_trained(start, end, config, runner.model)
     log = read_log(tmp_path / config, by_iter=config != EPOCH)
     position, values = log.val[-1]
@@ -186,3 +196,73 @@ def test_trains_two_steps_and_is_scored(config, data, checkpoints, tmp_path):
     if 'voc0712' in config:
         aps = [values[f'pascal_voc/AP{iou}'] for iou in range(50, 100, 5)]
         assert values['pascal_voc/mAP'] == pytest.approx(sum(aps) / 10, abs=5e-4)
+
+
+@pytest.mark.slow
+def test_position_embeddings_fill_the_canvas(checkpoint):
+    """A ViT of 224 px goes into the detector of 1024 px; nothing else changes."""
+    path = checkpoint('vit')
+    config = CONFIGS['mask-rcnn_vit-b-sfp_100e-lsj_coco']
+    cfg = resolve_config(LaunchOptions(str(config), work_dir='unused'))
+    backbone = MODELS.build(cfg.model.backbone)
+    report = load_backbone(backbone, path)
+    assert report.complete
+    source, own = read(path), backbone.state_dict()
+    grid = source['pos_embed'][:, 1:].transpose(1, 2).unflatten(2, (14, 14))
+    wanted = F.interpolate(grid, size=(64, 64), mode='bicubic', align_corners=False)
+    torch.testing.assert_close(own['pos_embed'], wanted.flatten(2).transpose(1, 2))
+    same = own['layers.11.attn.qkv.weight'], source['blocks.11.attn.qkv.weight']
+    assert torch.equal(*same)
+    with torch.no_grad():
+        (features,) = backbone.eval()(torch.zeros(1, 3, 64, 96))
+    assert features.shape == (1, 768, 4, 6)
+
+
+@cache
+def read_config(name):
+    return Config.fromfile(CONFIGS[name], import_custom_modules=False)
+
+
+# docs/protocols.md: iterations, steps, rate, warm-up (length, factor), precise BN
+RECIPES = {
+    'mask-rcnn_r50-c4_1x_coco': (90, (60, 80), 0.02, (1000, 0.001), True),
+    'mask-rcnn_r50-c4_2x_coco': (180, (120, 160), 0.02, (1000, 0.001), True),
+    'mask-rcnn_r50-fpn_1x_coco': (90, (60, 80), 0.02, (1000, 0.001), False),
+    'mask-rcnn_r50-fpn_2x_coco': (180, (120, 160), 0.02, (1000, 0.001), False),
+    'mask-rcnn_r50-fpn-4conv1fc_1x_coco': (90, (60, 80), 0.02, (1000, 0.001), True),
+    'mask-rcnn_r50-fpn-4conv1fc_2x_coco': (180, (120, 160), 0.02, (1000, 0.001), True),
+    'faster-rcnn_r50-c4_24k_voc0712': (24, (18, 22), 0.02, (100, 0.001), True),
+    'faster-rcnn_r50-c4_24k-vissl_voc0712': (24, (18, 22), 0.1, (1000, 0.3333), True),
+}
+
+
+@pytest.mark.parametrize('name', RECIPES)
+def test_schedule_of_published_recipes(name):
+    thousands, steps, rate, warmup, precise = RECIPES[name]
+    cfg = read_config(name)
+    first, second = cfg.param_scheduler
+    assert cfg.train_cfg.type == 'IterBasedTrainLoop'
+    assert cfg.train_cfg.max_iters == thousands * 1000
+    assert second.milestones == [step * 1000 for step in steps]
+    assert (first.end, first.start_factor) == warmup
+    assert cfg.optim_wrapper.optimizer.lr == rate
+    types = [hook.type for hook in cfg.get('custom_hooks') or ()]
+    assert types == ['msbreg_mm.PreciseBNHook'] * precise
+
+
+def test_every_config_stands_alone():
+    """Own labels, a batch to scale by, and published rows beside their recipe only."""
+    published = {*RECIPES, 'faster-rcnn_r50-c4_24k-mmselfsup_voc0712', EPOCH}
+    # Nobody published these under the same recipe.
+    published -= {'mask-rcnn_r50-fpn_1x_coco', 'mask-rcnn_r50-fpn_2x_coco'}
+    published -= {'faster-rcnn_r50-c4_24k-vissl_voc0712'}
+    about = {name: read_config(name).transfer for name in CONFIGS}
+    assert len({task.protocol for task in about.values()}) == len(CONFIGS) == 20
+    for name, task in about.items():
+        assert f"protocol='{task.protocol}'" in CONFIGS[name].read_text(), name
+        batch = 64 if 'vit' in name else 16
+        assert read_config(name).auto_scale_lr.base_batch_size == batch
+        rows = published_rows(task.protocol)
+        assert bool(rows) == (name in published), name
+        titles = {title for _, title in task.metrics}
+        assert all(row.values.keys() <= titles for row in rows), name
