@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from mmengine.dist import broadcast, get_world_size
 from torch import nn
 
 
@@ -59,3 +60,31 @@ def isolated(model: nn.Module, seed: int) -> Iterator[None]:
                 module.training = training
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+@contextmanager
+def buffers_of_first_rank(model: nn.Module) -> Iterator[None]:
+    """Let all ranks evaluate the network that the first one saves.
+
+    Parameters are the same on all ranks, but batch statistics are each rank's own
+    without synchronised batch normalisation. Afterwards every rank has its own
+    back.
+
+    Args:
+        model: The network, not wrapped.
+
+    Yields:
+        Nothing.
+    """
+    if get_world_size() == 1:
+        yield
+        return
+    buffers = list(model.buffers())
+    own = [buffer.clone() for buffer in buffers]
+    try:
+        for buffer in buffers:
+            broadcast(buffer)
+        yield
+    finally:
+        for buffer, value in zip(buffers, own, strict=True):
+            buffer.copy_(value)

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from msbreg_mm.engine.best_checkpoint import check_save_best, save_best
-from msbreg_mm.engine.isolation import isolated
+from msbreg_mm.engine.isolation import buffers_of_first_rank, isolated
 from msbreg_mm.registry import HOOKS
 
 PREFIX = 'probe/'
@@ -223,8 +223,10 @@ class OnlineProbeHook(Hook):
         # All shares have one size; what they have in common is cut below.
         first = min(get_rank() * share, count - share)
         rows = range(first, first + share)
-        parts = extract_features(_model(runner), self._loaders[name], rows)
-        own = torch.from_numpy(np.concatenate([part for _, part in parts]))
+        model = _model(runner)
+        with buffers_of_first_rank(model):
+            parts = extract_features(model, self._loaders[name], rows)
+            own = torch.from_numpy(np.concatenate([part for _, part in parts]))
         shares = [part.numpy() for part in all_gather(own)]
         starts = [min(rank * share, count - share) for rank in range(ranks)]
         features = np.empty((count, own.shape[1]), np.float32)
