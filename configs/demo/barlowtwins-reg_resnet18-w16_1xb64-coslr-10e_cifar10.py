@@ -1,10 +1,11 @@
-# Barlow Twins with MSBReg's regularisers; the weights are this project's choice.
+# Barlow Twins with MSBReg's regularisers; the weights are this project's choice, larger than
+# elsewhere because the method's own gradient is (docs/regularized.md).
 _base_ = ['./barlowtwins_resnet18-w16_1xb64-coslr-10e_cifar10.py']
 
 model = dict(
     _delete_=True,
     type='msbreg_mm.Regularized',
     algorithm=_base_.model,
-    singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-    brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+    singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=1.0),
+    brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=10.0),
 )

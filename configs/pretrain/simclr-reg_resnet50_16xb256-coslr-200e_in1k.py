@@ -1,10 +1,11 @@
-# SimCLR with MSBReg's regularisers; the weights are this project's choice.
+# SimCLR with MSBReg's regularisers; the weights are this project's choice, larger than
+# elsewhere because the method's own gradient is (docs/regularized.md).
 _base_ = ['./simclr_resnet50_16xb256-coslr-200e_in1k.py']
 
 model = dict(
     _delete_=True,
     type='msbreg_mm.Regularized',
     algorithm=_base_.model,
-    singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-    brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+    singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.1),
+    brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=1.0),
 )
