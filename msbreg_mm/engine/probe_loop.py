@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from msbreg_mm.evaluation.digests import digest, digest_images, digest_weights
 from msbreg_mm.evaluation.extraction import (
+    describe_dataset,
     extract_features,
     feature_size,
     read_labels,
@@ -167,7 +168,7 @@ class ProbeLoop(BaseLoop):
         self, cache: FeatureCache, loader: DataLoader, split: str
     ) -> FeatureSet:
         runner, dataset = self.runner, loader.dataset
-        name = f'{split} ({_describe(dataset)})'
+        name = f'{split} ({describe_dataset(dataset)})'
         labels, classes = read_labels(dataset, name)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         was_training = model.training
@@ -217,18 +218,6 @@ def _fill(
                 f'{name}: {ranks * done:,} of {count:,} images, {speed:.0f} a second, '
                 f'{(len(rows) - done) * ranks / speed:.0f} s left'
             )
-
-
-def _describe(dataset: Any) -> str:
-    """Name a data set in messages: its annotation file or folder."""
-    if parts := getattr(dataset, 'datasets', None):
-        return ' + '.join(map(_describe, parts))
-    if hasattr(dataset, 'dataset'):
-        return _describe(dataset.dataset)
-    for attribute in ('ann_file', 'img_prefix', 'data_root'):
-        if value := getattr(dataset, attribute, None):
-            return str(value)
-    return type(dataset).__name__
 
 
 def _precision(context: Callable[[], Any], device: torch.device) -> str:

@@ -1,7 +1,7 @@
 """Features of a frozen network, and what a data set says about its images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,20 @@ def read_labels(
         row[list(ignored)] = -1
         row[np.atleast_1d(np.asarray(present, np.int64))] = 1
     return table, classes
+
+
+def describe_dataset(dataset: Any) -> str:
+    """Name a data set in messages: its list, annotation file or folder."""
+    if parts := getattr(dataset, 'datasets', None):
+        return ' + '.join(map(describe_dataset, parts))
+    if hasattr(dataset, 'dataset'):
+        return describe_dataset(dataset.dataset)
+    for attribute in ('image_set_path', 'ann_file', 'img_prefix', 'data_root'):
+        # A KeyError: mmpretrain's CIFAR10 has no folder of images.
+        with suppress(AttributeError, KeyError):
+            if value := getattr(dataset, attribute):
+                return str(value)
+    return type(dataset).__name__
 
 
 def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
 """Compares classes and labels with the classifier before anything is trained."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -8,7 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from msbreg_mm.evaluation.extraction import read_labels
+from msbreg_mm.evaluation.extraction import describe_dataset, read_labels
 from msbreg_mm.registry import HOOKS
 
 # Classes that a message names.
@@ -19,9 +19,8 @@ _SHOWN = 5
 class ClassCheckHook(Hook):
     """Stops a training whose data sets do not fit the classifier or each other.
 
-    It reads the labels of the training and the validation set once (about 10 s for
-    a million images) and warns of classes that have a single image to train on or
-    none to be scored on.
+    It reads the labels of the training and the validation set once and warns of
+    classes that have a single image to train on or none to be scored on.
 
     Args:
         allow_empty: Accept classes without a training image, e.g. for a trial run
@@ -48,52 +47,69 @@ class ClassCheckHook(Hook):
                 f'{type(model).__name__} has no head with num_classes, so that its '
                 'classes cannot be compared with the data; remove the ClassCheckHook'
             )
-        train = runner.train_dataloader.dataset
-        counts, names = _check_set(train, 'train', num_classes)
-        if (empty := np.flatnonzero(counts == 0)).size and not self.allow_empty:
+        train = _read(runner.train_dataloader.dataset, 'train', num_classes)
+        if not self.allow_empty and (classes := train.describe(0)):
             raise ValueError(
-                f'train ({_place(train)}): {_describe(empty, names, num_classes)} have '
-                'no image to train on; add images, take the classes out of both sets, '
-                'or set default_hooks.class_check.allow_empty=True'
+                f'{train.name}: {classes} have no image to train on; add images, take '
+                'the classes out of both sets, or set '
+                'default_hooks.class_check.allow_empty=True'
             )
-        if (single := np.flatnonzero(counts == 1)).size:
+        if classes := train.describe(1):
             runner.logger.warning(
-                f'train ({_place(train)}): {_describe(single, names, num_classes)} '
-                'have a single image to train on'
+                f'{train.name}: {classes} have a single image to train on'
             )
         if runner.val_loop is None:
             return
-        val = runner.val_dataloader.dataset
-        counts, val_names = _check_set(val, 'val', num_classes)
-        if names and val_names and names != val_names:
-            index = next(i for i in range(num_classes) if names[i] != val_names[i])
-            raise ValueError(
-                f'class {index} is {names[index]!r} in train ({_place(train)}) and '
-                f'{val_names[index]!r} in val ({_place(val)}); both need the same '
-                'class folders, or annotation files with the same labels'
-            )
-        if (empty := np.flatnonzero(counts == 0)).size:
+        val = _read(runner.val_dataloader.dataset, 'val', num_classes)
+        for index, names in enumerate(zip(train.classes, val.classes, strict=False)):
+            if names[0] != names[1]:
+                raise ValueError(
+                    f'class {index} is {names[0]!r} in {train.name} and {names[1]!r} '
+                    f'in {val.name}; both need the same class folders, or annotation '
+                    'files with the same labels'
+                )
+        if classes := val.describe(0):
             runner.logger.warning(
-                f'val ({_place(val)}): {_describe(empty, names, num_classes)} have no '
-                'image; means over classes count them as 0'
+                f'{val.name}: {classes} have no image; means over classes count them '
+                'as 0'
             )
 
 
-def _check_set(
-    dataset: Dataset, split: str, num_classes: int
-) -> tuple[np.ndarray, Sequence[str]]:
-    """Return images per class (C,) and the names of the classes, maybe none."""
-    name = f'{split} ({_place(dataset)})'
-    labels, names = read_labels(dataset, name)
-    if names and len(names) != num_classes:
+@dataclass(frozen=True)
+class _Labels:
+    """Images per class (C,), and the names of the classes or none."""
+
+    name: str
+    counts: np.ndarray
+    classes: tuple[str, ...]
+
+    def describe(self, count: int) -> str:
+        """List the classes with so many images; empty if there are none."""
+        found = np.flatnonzero(self.counts == count)
+        if not found.size:
+            return ''
+        shown = [
+            repr(self.classes[label]) if self.classes else str(label)
+            for label in found[:_SHOWN]
+        ]
+        more = ', …' if len(found) > _SHOWN else ''
+        number = f'{len(found)} of {len(self.counts)}'
+        return f'{number} classes ({", ".join(shown)}{more})'
+
+
+def _read(dataset: Dataset, split: str, num_classes: int) -> _Labels:
+    """Read and check the labels of one set."""
+    name = f'{split} ({describe_dataset(dataset)})'
+    labels, classes = read_labels(dataset, name)
+    if classes and len(classes) != num_classes:
+        some = ', '.join(classes[:_SHOWN]) + (', …' if classes[_SHOWN:] else '')
         raise ValueError(
-            f'{name} has {len(names)} classes ({", ".join(names[:_SHOWN])}'
-            f'{", …" if names[_SHOWN:] else ""}), but the head has num_classes='
-            f'{num_classes}; set model.head.num_classes={len(names)}, or data_root to '
-            'the data set that was meant'
+            f'{name} has {len(classes)} classes ({some}), but the head has num_classes='
+            f'{num_classes}; set model.head.num_classes={len(classes)}, or data_root '
+            'to the data set that was meant'
         )
     if labels.ndim == 2:
-        return (labels == 1).sum(axis=0), names
+        return _Labels(name, (labels == 1).sum(axis=0), classes)
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
         raise ValueError(
@@ -101,20 +117,4 @@ def _check_set(
             f'{num_classes}, which takes 0 to {num_classes - 1}; set '
             'model.head.num_classes, or number the classes of the list from 0'
         )
-    return np.bincount(labels, minlength=num_classes), names
-
-
-def _place(dataset: Dataset) -> str:
-    """Name a data set in messages: its annotation file or folder."""
-    while hasattr(dataset, 'dataset'):  # wrappers such as RepeatDataset
-        dataset = dataset.dataset
-    for attribute in ('ann_file', 'img_prefix', 'data_root'):
-        if value := getattr(dataset, attribute, None):
-            return str(value)
-    return type(dataset).__name__
-
-
-def _describe(classes: np.ndarray, names: Sequence[str], num_classes: int) -> str:
-    shown = [repr(names[c]) if names else str(c) for c in classes[:_SHOWN]]
-    more = ', …' if len(classes) > _SHOWN else ''
-    return f'{len(classes)} of {num_classes} classes ({", ".join(shown)}{more})'
+    return _Labels(name, np.bincount(labels, minlength=num_classes), classes)

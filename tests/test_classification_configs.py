@@ -1,0 +1,270 @@
+"""Every classification config trains two steps or probes, and is scored."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from fake_class_data import classes_of, forget_md5, write_layout
+from mmengine.hooks import Hook
+from mmengine.optim import build_optim_wrapper
+from torch import nn
+
+from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
+from msbreg_mm.transfer.published import published_rows
+from msbreg_mm.transfer.scalars import read_log
+from msbreg_mm.transfer.tasks import _own_protocol, load_task
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / 'configs' / 'transfer' / 'classification'
+CONFIGS = {path.stem: path for path in sorted(FOLDER.rglob('*.py'))}
+DEMO = {
+    path.stem: path
+    for pattern in ('finetune_r18*', 'probe_r18*', 'logistic_r18*', 'supervised_r*')
+    for path in sorted((ROOT / 'configs' / 'demo').glob(pattern))
+}
+# One of each kind; the others are slow.
+DEFAULT = (
+    'linear-moco_r50_100e_in1k',
+    'linear_r50_84e_inat18',
+    'semisup-vicreg_r50_20e_in1k-1pct',
+    'finetune_r50_5k_voc07',
+    'finetune_r50_5k_cifar10',
+    'logistic_r50_aircraft',
+    'logistic_r50_pets',
+    'svm_r50_voc07',
+    'finetune_r18-w16_30e_flowers17',
+    'probe_r18-w16_flowers17',
+)
+# Metric of each data set, as ssl-transfer has it; CUB's is this project's choice.
+TOP1 = ('cars', 'cifar10', 'cifar100', 'cub200', 'dtd', 'food101', 'sun397')
+MEAN = ('aircraft', 'caltech101', 'flowers102', 'pets')
+SIDE = 32
+
+
+class Start(Hook):
+    """Keeps the state that training starts from."""
+
+    priority = 'LOWEST'
+
+    def before_train(self, runner):
+        self.state = {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Writes a data set once, when a config asks for it."""
+    root = tmp_path_factory.mktemp('data')
+
+    @cache
+    def layout(name, **options):
+        return write_layout(
+            name, root / '-'.join(map(str, options.values())), **options
+        )
+
+    return layout
+
+
+@cache
+def resolved(config):
+    return resolve_config(LaunchOptions(str(config), work_dir='unused'))
+
+
+def layout_options(name):
+    """More images where a probe needs them for its neighbours or folds."""
+    return {
+        'knn': {'each': 70},
+        'svm': {'each': 30},
+        'few': {'each': 20, 'classes': 5},
+    }[name[:3]]
+
+
+def tiny(config, data):
+    """Options that change sizes, lengths and the classes with images alone."""
+    cfg = resolved(config)
+    probes = 'probes' in cfg.train_cfg
+    special = config.parent.name == 'probes'
+    options = layout_options(config.stem) if special else {}
+    changes = {
+        'data_root': str(data(Path(cfg.data_root).name, **options)),
+        'train_dataloader.batch_size': 4,
+        'visualizer': None,
+        'default_hooks.checkpoint': None,
+    }
+    if not probes:
+        changes['default_hooks.class_check.allow_empty'] = True
+        unit = 'max_iters' if 'max_iters' in cfg.train_cfg else 'max_epochs'
+        length = 2 if unit == 'max_iters' else 1
+        changes |= {f'train_cfg.{unit}': length, 'train_cfg.val_interval': length}
+    for name in ('train', 'val', 'test'):
+        loader = f'{name}_dataloader'
+        changes |= {f'{loader}.num_workers': 0, f'{loader}.persistent_workers': False}
+        dataset = cfg[loader].dataset
+        parts = dataset.get('datasets')
+        prefixes = [f'.datasets.{i}' for i in range(len(parts))] if parts else ['']
+        for prefix, part in zip(prefixes, parts or [dataset], strict=True):
+            where = f'{loader}.dataset{prefix}'
+            if probes and part.type not in ('VOC', 'msbreg_mm.InMemoryImages'):
+                names = classes_of(part.type, options.get('classes', 3))
+                changes[f'{where}.metainfo'] = {'classes': names}
+            for index, step in enumerate(part.pipeline):
+                for key in {'scale', 'crop_size'} & set(step):
+                    square = isinstance(step[key], tuple)
+                    size = (SIDE, SIDE) if square else SIDE
+                    changes[f'{where}.pipeline.{index}.{key}'] = size
+    for index, probe in enumerate(cfg.train_cfg.get('probes', ())):
+        where = f'train_cfg.probes.{index}'
+        if probe.type == 'msbreg_mm.LogisticProbe':
+            changes[f'{where}.l2_grid'] = (100.0, 10.0)
+        if probe.type == 'msbreg_mm.SVMProbe':
+            changes |= {f'{where}.costs': (1.0,), 'model.neck.kernel_size': 1}
+            if 'shots' in probe:
+                changes[f'{where}.shots'] = (1, 2)
+    return changes
+
+
+def assert_trained(name, start, end):
+    """The backbone learns, or no tensor of it changes, statistics included."""
+    parts = {'backbone.': 'linear' not in name, 'head.': True}
+    for part, learns in parts.items():
+        changed = [
+            key
+            for key in start
+            if key.startswith(part) and not torch.equal(start[key], end[key])
+        ]
+        assert bool(changed) == learns, (part, changed[:3])
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        pytest.param(name, marks=() if name in DEFAULT else pytest.mark.slow)
+        for name in CONFIGS | DEMO
+    ],
+)
+def test_runs_and_is_scored(name, data, tmp_path, monkeypatch):
+    config = (CONFIGS | DEMO)[name]
+    forget_md5(monkeypatch)
+    monkeypatch.setenv('MSBREG_FEATURE_CACHE', str(tmp_path / 'features'))
+    options = LaunchOptions(
+        str(config),
+        work_dir=str(tmp_path / 'run'),
+        seed=0,
+        cfg_options=tiny(config, data),
+    )
+    runner = build_runner(options)
+    hook = Start()
+    runner.register_hook(hook)
+    runner.train()
+
+    probes = 'probes' in runner.cfg.train_cfg
+    end = runner.model.state_dict()
+    if probes:
+        assert all(torch.equal(hook.state[key], end[key]) for key in end)
+    else:
+        assert runner.iter >= 2
+        assert_trained(name, hook.state, end)
+    task = load_task(config)
+    log = read_log(tmp_path / 'run', by_iter=task.schedule.unit == 'iter')
+    values = log.val[-1][1]
+    for metric in task.metrics:
+        if 'low-shot' in name and metric.key[-1] not in '12':
+            continue
+        assert 0 <= metric.scale * values[metric.key] <= 100, metric
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind', 'rate', 'decay', 'epochs', 'milestones', 'batch'),
+    [
+        ('linear-moco_r50_100e_in1k', 'SGD', 30, 0, 100, [60, 80], 256),
+        ('linear-swav_r50_100e_in1k', 'SGD', 0.3, 1e-6, 100, None, 256),
+        ('linear-vicreg_r50_100e_in1k', 'SGD', 0.02, 1e-6, 100, None, 256),
+        ('linear-simsiam_r50_90e_in1k', 'LARS', 1.6, 0, 90, None, 4096),
+        ('linear_r50_28e_places205', 'SGD', 0.01, 1e-4, 28, [7, 14, 21], 256),
+        ('linear_r50_84e_inat18', 'SGD', 0.01, 1e-4, 84, [24, 48, 72], 256),
+    ],
+)
+def test_linear_recipe(name, kind, rate, decay, epochs, milestones, batch):
+    cfg = resolved(CONFIGS[name])
+    optimizer, (scheduler,) = cfg.optim_wrapper.optimizer, cfg.param_scheduler
+    assert (optimizer.type, optimizer.lr) == (kind, rate)
+    assert (optimizer.weight_decay, optimizer.momentum) == (decay, 0.9)
+    assert cfg.train_cfg.max_epochs == epochs
+    assert scheduler.get('milestones') == milestones
+    if milestones is None:
+        assert (scheduler.type, scheduler.T_max) == ('CosineAnnealingLR', epochs)
+    # on 8 GPUs
+    assert 8 * cfg.train_dataloader.batch_size == batch
+    assert cfg.auto_scale_lr.base_batch_size == batch
+    assert (cfg.model.backbone.frozen_stages, cfg.model.backbone.norm_eval) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ('name', 'backbone', 'head'),
+    [
+        ('semisup-swav_r50_20e_in1k-1pct', 0.02, 5),
+        ('semisup-swav_r50_20e_in1k-10pct', 0.01, 0.2),
+        ('semisup-barlowtwins_r50_20e_in1k-1pct', 0.005, 0.5),
+        ('semisup-vicreg_r50_20e_in1k-1pct', 0.03, 0.08),
+        ('semisup-vicreg_r50_20e_in1k-10pct', 0.01, 0.1),
+    ],
+)
+def test_rates_of_few_labels(name, backbone, head):
+    cfg = resolved(CONFIGS[name])
+    model = nn.ModuleDict({'backbone': nn.Linear(2, 2), 'head': nn.Linear(2, 2)})
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    rates = {
+        parameter: group['lr']
+        for group in wrapper.optimizer.param_groups
+        for parameter in group['params']
+    }
+    assert rates[model['backbone'].weight] == pytest.approx(backbone)
+    assert rates[model['head'].bias] == pytest.approx(head)
+    assert {g['weight_decay'] for g in wrapper.optimizer.param_groups} == {0}
+    percent = name.split('-')[-1].removesuffix('pct')
+    assert cfg.train_dataloader.dataset.ann_file == f'meta/train_{percent}percent.txt'
+    steps = [s.get('milestones') for s in cfg.param_scheduler]
+    assert steps == [[12, 16] if 'swav' in name else None]
+
+
+@pytest.mark.parametrize('data_set', [*TOP1, *MEAN, 'voc07'])
+def test_every_data_set_has_its_own_metric(data_set):
+    kind = 'top1' if data_set in TOP1 else 'mean' if data_set in MEAN else 'mAP'
+    probe = resolved(CONFIGS[f'logistic_r50_{data_set}'])
+    tune = resolved(CONFIGS[f'finetune_r50_5k_{data_set}'])
+    metric = {'top1': 'top1', 'mean': 'mean_class', 'mAP': 'mAP'}[kind]
+    assert probe.train_cfg.probes[0].metric == metric
+    assert probe.transfer.metrics[0][0] == f'logistic/{metric}'
+    keys = {'top1': 'accuracy/top1', 'mean': 'single-label/recall'}
+    assert tune.transfer.metrics[0][0] == keys.get(kind, 'multi-label/mAP_11')
+    number = tune.model.head.num_classes
+    known = classes_of(tune.train_dataloader.dataset.type, 1000)
+    assert len(known) == (1000 if data_set == 'flowers102' else number)
+    # Scored on the test set, and never trained on it.
+    for cfg in (probe, tune):
+        assert cfg.val_dataloader.dataset.split == 'test'
+        train = cfg.train_dataloader.dataset
+        parts = train.get('datasets', [train])
+        assert 'test' not in [part.split for part in parts]
+
+
+def test_labels_differ_and_published_rows_are_found():
+    labels = {
+        name: _own_protocol(path)
+        for name, path in (CONFIGS | DEMO).items()
+        if 'supervised' not in name
+    }
+    assert None not in labels.values()
+    assert len(set(labels.values())) == len(labels)
+    published = {name: published_rows(label) for name, label in labels.items()}
+    assert published['linear-moco_r50_100e_in1k'][0].values == {'top-1': 60.8}
+    assert published['knn_r50_in1k'][0].values == {'top-1': 64.2}
+    assert published['svm_r50_voc07'][0].values == {'mAP': 86.31}
+    for name, rows in published.items():
+        titles = (
+            {title for _, title, _ in resolved((CONFIGS | DEMO)[name]).transfer.metrics}
+            if rows
+            else set()
+        )
+        for row in rows:
+            assert set(row.values) <= titles
