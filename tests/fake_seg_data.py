@@ -3,15 +3,14 @@
 import numpy as np
 from PIL import Image
 
-VOC_SIZE = (96, 72)
-CITYSCAPES_SIZE = (128, 64)
+SIZE = (96, 72)  # width, height
 
 
-def _write(image_path, mask_path, size, classes, seed):
-    """A noise image and a mask with a block of one class and a void border."""
-    rng = np.random.default_rng(seed)
+def write_pair(image_path, mask_path, classes, size=SIZE, seed=0):
+    """A noise image and a mask: a block of one class inside a void border."""
     for path in (image_path, mask_path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (*size[::-1], 3), np.uint8)
     Image.fromarray(pixels).save(image_path)
     mask = np.zeros(size[::-1], np.uint8)
@@ -20,23 +19,25 @@ def _write(image_path, mask_path, size, classes, seed):
     Image.fromarray(mask).save(mask_path)
 
 
+def write_listed(root, ann_file, masks, suffix='.jpg', classes=21, num_images=2):
+    """One list of VOC's layout, with its images and masks."""
+    path = root / ann_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stems = [f'{path.stem}_{index}' for index in range(num_images)]
+    path.write_text(''.join(f'{stem}\n' for stem in stems))
+    for index, stem in enumerate(stems):
+        image = root / 'JPEGImages' / f'{stem}{suffix}'
+        seed = len(path.stem) + index
+        write_pair(image, root / masks / f'{stem}.png', classes, seed=seed)
+
+
 def write_voc_seg(root, num_images=2):
     """VOC2012 with SBD: lists ``train``, ``val`` and ``aug``, masks of 21 classes."""
-    lists = root / 'ImageSets' / 'Segmentation'
-    lists.mkdir(parents=True, exist_ok=True)
     masks = {'train': 'SegmentationClass', 'val': 'SegmentationClass'}
     masks['aug'] = 'SegmentationClassAug'
-    for number, (split, folder) in enumerate(masks.items()):
-        stems = [f'{split}_{index}' for index in range(num_images)]
-        (lists / f'{split}.txt').write_text(''.join(f'{s}\n' for s in stems))
-        for index, stem in enumerate(stems):
-            _write(
-                root / 'JPEGImages' / f'{stem}.jpg',
-                root / folder / f'{stem}.png',
-                VOC_SIZE,
-                21,
-                10 * number + index,
-            )
+    for split, folder in masks.items():
+        name = f'ImageSets/Segmentation/{split}.txt'
+        write_listed(root, name, folder, num_images=num_images)
     return root
 
 
@@ -45,11 +46,21 @@ def write_cityscapes(root, num_images=2):
     for number, (split, city) in enumerate({'train': 'ulm', 'val': 'bonn'}.items()):
         for index in range(num_images):
             stem = f'{city}_00000{index}_000019'
-            _write(
+            write_pair(
                 root / f'leftImg8bit/{split}/{city}/{stem}_leftImg8bit.png',
                 root / f'gtFine/{split}/{city}/{stem}_gtFine_labelTrainIds.png',
-                CITYSCAPES_SIZE,
-                19,
-                10 * number + index,
+                classes=19,
+                size=(128, 64),
+                seed=10 * number + index,
             )
     return root
+
+
+def write_seg_dataset(dataset, root):
+    """What one data set of mmseg's asks for."""
+    if dataset.type == 'CityscapesDataset':
+        write_cityscapes(root)
+    else:
+        masks = dataset.data_prefix.seg_map_path
+        suffix = dataset.get('img_suffix', '.jpg')
+        write_listed(root, dataset.ann_file, masks, suffix)

@@ -62,8 +62,8 @@ def not_a_checkpoint(path: Path, head: bytes) -> CheckpointError:
     if kinds:
         return CheckpointError(f'{path} is not a checkpoint but {kinds[0]}')
     return CheckpointError(
-        f'{path} is not a checkpoint: it starts with {head[:16]!r}; expected a PyTorch, '
-        'safetensors or pickle file'
+        f'{path} is not a checkpoint: it starts with {head[:16]!r}; expected a '
+        'PyTorch, safetensors or pickle file'
     )
 
 

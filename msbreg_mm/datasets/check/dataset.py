@@ -7,10 +7,11 @@ from typing import Literal
 from .coco import check_coco, find_coco_files
 from .folders import check_folder, check_imagenet
 from .result import CheckResult
+from .seg import check_seg, find_seg_splits
 from .voc import check_voc, find_voc_lists
 
-Layout = Literal['auto', 'coco', 'voc', 'imagenet', 'folder']
-LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'imagenet', 'folder')
+Layout = Literal['auto', 'coco', 'voc', 'seg', 'imagenet', 'folder']
+LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'seg', 'imagenet', 'folder')
 
 
 def check_dataset(
@@ -23,11 +24,12 @@ def check_dataset(
     max_examples: int = 3,
     progress: bool = True,
 ) -> CheckResult:
-    """Check a data set in COCO, VOC, ImageNet or plain folder layout.
+    """Check a data set in COCO, VOC, Cityscapes, ImageNet or plain folder layout.
 
     Args:
         root: Folder of the data set.
-        layout: ``'auto'`` checks it as COCO and as VOC where both are there, else as
+        layout: ``'auto'`` checks it as COCO, as VOC and as semantic segmentation
+            (``'seg'``: VOC's class masks, Cityscapes) where these are there, else as
             ImageNet (``train`` with class folders or a list of labels), else as a
             plain folder.
         annotations: COCO files, relative to ``root``; defaults to those in
@@ -64,6 +66,13 @@ def check_dataset(
         if not find_voc_lists(root):
             raise FileNotFoundError(f'no lists ImageSets/Main/*.txt in {root}')
         check_voc(result, root, decode, progress)
+    if 'seg' in layouts:
+        if not find_seg_splits(root):
+            raise FileNotFoundError(
+                f'no lists ImageSets/Segmentation/*.txt with masks in SegmentationClass '
+                f'and no leftImg8bit/train or val in {root}'
+            )
+        check_seg(result, root, decode, progress)
     if 'imagenet' in layouts:
         if not (root / 'train').is_dir():
             raise FileNotFoundError(f'no folder train in {root}')
@@ -79,6 +88,8 @@ def _recognise(root: Path, files: Sequence[Path]) -> list[str]:
         layouts.append('coco')
     if (root / 'Annotations').is_dir() and find_voc_lists(root):
         layouts.append('voc')
+    if find_seg_splits(root):
+        layouts.append('seg')
     if not layouts and (root / 'train').is_dir():
         layouts.append('imagenet')
     return layouts or ['folder']

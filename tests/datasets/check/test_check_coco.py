@@ -248,7 +248,8 @@ def test_named_files_and_folder(shapes_copy):
 
 
 def test_coco_2017_folders_and_other_json_files(shapes_copy):
-    shutil.rmtree(shapes_copy / 'Annotations')
+    for name in ('Annotations', 'SegmentationClass'):
+        shutil.rmtree(shapes_copy / name)
     for split in ('train', 'val'):
         (shapes_copy / f'{split}2017').mkdir()
         for path in (shapes_copy / 'JPEGImages').glob(f'{split}_*'):

@@ -98,8 +98,8 @@ def test_folder_without_images(tmp_path):
     assert check(tmp_path).kinds() == {'no-images'}
 
 
-def test_generated_set_is_checked_in_both_layouts(small_shapes):
-    assert check(small_shapes).layouts == ['coco', 'voc']
+def test_generated_set_is_checked_in_all_its_layouts(small_shapes):
+    assert check(small_shapes).layouts == ['coco', 'voc', 'seg']
 
 
 @pytest.mark.parametrize(

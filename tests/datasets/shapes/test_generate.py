@@ -81,7 +81,7 @@ def test_coco_xml_and_index_images_agree(small_shapes, split):
 
 def test_passes_the_check(small_shapes):
     result = check_dataset(small_shapes, progress=False)
-    assert result.layouts == ['coco', 'voc']
+    assert result.layouts == ['coco', 'voc', 'seg']
     assert result.kinds() <= {'unseen-class'}
     assert check_dataset(small_shapes / 'unlabelled', progress=False).ok
 
