@@ -47,11 +47,12 @@ class BackboneLayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
         """
         if get_layer_depth is None:
             backbone = getattr(module, 'backbone', None)
-            if not hasattr(backbone, 'get_layer_depth'):
+            depth_of = getattr(backbone, 'get_layer_depth', None)
+            if depth_of is None:
                 raise ValueError(
                     f'the backbone {type(backbone).__name__} of '
                     f'{type(module).__name__} has no get_layer_depth; layer-wise '
                     "decay needs one of mmpretrain's transformers"
                 )
-            get_layer_depth = partial(backbone.get_layer_depth, prefix='backbone.')
+            get_layer_depth = partial(depth_of, prefix='backbone.')
         super().add_params(params, module, prefix, get_layer_depth, **kwargs)

@@ -110,23 +110,20 @@ class PreciseBNHook(Hook):
 
 
 @contextmanager
-def record_statistics(
-    layers: Sequence[_BatchNorm],
-) -> Iterator[dict[_BatchNorm, Tensor]]:
+def record_statistics(layers: Sequence[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
     """Sum up what enters the layers; their buffers are as before at the end.
 
     Args:
-        layers: Layers of C channels each.
+        layers: Batch normalisation of C channels each.
 
     Yields:
         Per layer a (3, C) tensor of float64: the numbers of values, their sums and
         sums of squares, of this process.
     """
+    means = {layer: layer.get_buffer('running_mean') for layer in layers}
     sums = {
-        layer: torch.zeros(
-            3, layer.num_features, dtype=torch.float64, device=layer.running_mean.device
-        )
-        for layer in layers
+        layer: torch.zeros(3, len(mean), dtype=torch.float64, device=mean.device)
+        for layer, mean in means.items()
     }
     before = [{k: b.clone() for k, b in layer.named_buffers()} for layer in layers]
 
@@ -148,18 +145,19 @@ def record_statistics(
             handle.remove()
         for layer, buffers in zip(layers, before, strict=True):
             for name, value in buffers.items():
-                getattr(layer, name).copy_(value)
+                layer.get_buffer(name).copy_(value)
 
 
-def _write(layer: _BatchNorm, sums: Tensor) -> bool:
+def _write(layer: nn.Module, sums: Tensor) -> bool:
     """Set a layer's statistics from the sums of all processes, if there are any."""
     all_reduce(sums)
     count, total, squares = sums
     if not count[0]:
         return False
     mean = total / count
-    layer.running_mean.copy_(mean)
-    layer.running_var.copy_((squares / count - mean.square()).clamp_min(0))
+    layer.get_buffer('running_mean').copy_(mean)
+    variance = (squares / count - mean.square()).clamp_min(0)
+    layer.get_buffer('running_var').copy_(variance)
     return True
 
 
