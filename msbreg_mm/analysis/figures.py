@@ -21,7 +21,7 @@ from .sphere import COLOURS, OUTLINE
 
 _FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 _PANELS_A_ROW = 3
-_RESOLUTION = 160  # dots per inch of what is drawn as pixels
+_RESOLUTION = 110  # dots per inch of what is drawn as pixels
 
 
 def save_figure(svg: str, path: str | Path) -> Path:
@@ -138,12 +138,12 @@ def _scatter(
     known = np.full(len(points), COLOURS[0] if labels is None else OUTLINE, object)
     for label, colour in colours.items():
         known[labels == label] = colour
-    # Grey first, the classes that can be told apart on top.
+    # Grey first, the classes that can be told apart on top, and larger.
     order = np.argsort(known != OUTLINE, kind='stable')
-    alpha = np.where(known[order] == OUTLINE, 0.4, 0.8)
+    grey = known[order] == OUTLINE
     axes.scatter(
-        *points[order].T, c=list(known[order]), alpha=alpha, s=size, lw=0,
-        rasterized=True,
+        *points[order].T, c=list(known[order]), alpha=np.where(grey, 0.3, 0.85),
+        s=np.where(grey, size, size * (1 + grey.any())), lw=0, rasterized=True,
     )  # fmt: skip
 
 
