@@ -31,8 +31,8 @@ def estimate(jobs: Sequence[Job], devices: int = 1) -> dict[str, Estimate]:
     """Estimate one job of each task.
 
     The best of what is known counts: the mean time of the task's finished runs in
-    this folder, else the steps of a run that has begun, else the hours that the
-    config states with their source (``transfer.gpu_hours``).
+    this folder, else the steps of a run that has begun, else what the config states
+    with its source (``transfer.gpu_seconds``), training only.
 
     Args:
         jobs: All jobs of a suite.
@@ -46,8 +46,10 @@ def estimate(jobs: Sequence[Job], devices: int = 1) -> dict[str, Estimate]:
         own = [job for job in jobs if job.task.name == name]
         if hours := _finished(own) or _begun(own):
             found[name] = Estimate(hours[0] * max(devices, 1), hours[1])
-        elif reference := own[0].task.reference_hours:
-            found[name] = Estimate(*reference)
+        elif stated := own[0].task.gpu_seconds:
+            seconds, source = stated
+            hours_stated = seconds * own[0].task.schedule.total / 3600
+            found[name] = Estimate(hours_stated, source)
     return found
 
 

@@ -148,7 +148,7 @@ def plan_jobs(
     files = {seed: [ref.for_seed(seed) for ref in checkpoints] for seed in seeds}
     return [
         Job(
-            task=task.rescheduled(resolved[task.name].schedule),
+            task=replace(task, schedule=resolved[task.name].schedule),
             checkpoint=ref,
             identity=Identity(resolved[task.name].config_hash, ref.sha256, seed),
             folder=Path(work_dir) / task.name / ref.folder / f'seed{seed}',

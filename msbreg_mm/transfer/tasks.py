@@ -7,8 +7,11 @@ config file and nothing else::
         protocol='COCO Mask R-CNN R50-FPN 1x, recipe (a)',
         description='SyncBN in backbone and FPN, standard heads, 90k iterations',
         metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
-        gpu_hours=(52, 'V100, detectron2 model zoo'),  # optional, for --dry-run
+        gpu_seconds=(2.1, 'V100, detectron2 model zoo'),  # optional, for --dry-run
     )
+
+``gpu_seconds`` are device seconds of one iteration, or of one epoch where the
+schedule counts epochs; being a rate, it holds for longer schedules that inherit it.
 
 The protocol label must stand in the config file itself: a label inherited from a
 ``_base_`` would put rows of different data or schedules into one table.
@@ -16,7 +19,7 @@ The protocol label must stand in the config file itself: a label inherited from 
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +89,8 @@ class Task:
         metrics: Columns; empty for those of :data:`KNOWN_METRICS` that appear.
         description: One line.
         schedule: How long it trains.
-        reference_hours: Device hours of the config's own schedule and where the
-            figure comes from; ``None`` if the config states none.
+        gpu_seconds: Device seconds of one step of the schedule and where the figure
+            comes from; ``None`` if the config states none.
         scored: Whether the run ends with a validation. A pretraining does not:
             its record holds the last scalars of its training.
     """
@@ -98,15 +101,8 @@ class Task:
     metrics: tuple[Metric, ...]
     description: str
     schedule: Schedule
-    reference_hours: tuple[float, str] | None = None
+    gpu_seconds: tuple[float, str] | None = None
     scored: bool = True
-
-    def rescheduled(self, schedule: Schedule) -> 'Task':
-        """Return the task with another schedule and its hours in proportion."""
-        hours = self.reference_hours
-        if hours and self.schedule.unit == schedule.unit:
-            hours = (hours[0] * schedule.total / self.schedule.total, hours[1])
-        return replace(self, schedule=schedule, reference_hours=hours)
 
 
 def load_task(path: str | Path) -> Task:
@@ -145,7 +141,7 @@ def load_task(path: str | Path) -> Task:
         metrics=tuple(_metric(item, path) for item in about.get('metrics', ())),
         description=about.get('description', ''),
         schedule=read_schedule(cfg),
-        reference_hours=_gpu_hours(about.get('gpu_hours'), path),
+        gpu_seconds=_gpu_seconds(about.get('gpu_seconds'), path),
     )
 
 
@@ -247,16 +243,16 @@ def _metric(item: Any, path: Path) -> Metric:
     return Metric(str(item[0]), str(item[1]), *(float(scale) for scale in item[2:]))
 
 
-def _gpu_hours(given: Any, path: Path) -> tuple[float, str] | None:
+def _gpu_seconds(given: Any, path: Path) -> tuple[float, str] | None:
     if given is None:
         return None
     try:
-        hours, source = given
-        return float(hours), str(source)
+        seconds, source = given
+        return float(seconds), str(source)
     except (TypeError, ValueError):
         raise ValueError(
-            f'{path}: transfer.gpu_hours holds {given!r}; write (hours, source), e.g. '
-            "(52, 'V100, detectron2 model zoo')"
+            f'{path}: transfer.gpu_seconds holds {given!r}; write (seconds, source), '
+            "e.g. (2.1, 'V100, detectron2 model zoo')"
         ) from None
 
 

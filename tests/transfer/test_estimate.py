@@ -12,17 +12,17 @@ from msbreg_mm.transfer.tasks import load_task
 @pytest.fixture
 def stated(task_config):
     text = task_config.read_text()
-    text = text.replace('metrics=[', "gpu_hours=(52, 'V100, somewhere'), metrics=[")
+    text = text.replace('metrics=[', "gpu_seconds=(3600, 'V100, somewhere'), metrics=[")
     task_config.write_text(text)
     return task_config
 
 
-def test_the_config_states_hours_and_source(stated, make_jobs):
+def test_the_config_states_seconds_and_source(stated, make_jobs):
     (found,) = estimate(make_jobs()).values()
-    assert (found.hours, found.basis) == (52, 'V100, somewhere')
-    # Three epochs in the config; six take twice as long.
+    # Three epochs of an hour each.
+    assert (found.hours, found.basis) == (3, 'V100, somewhere')
     longer = make_jobs(options=['train_cfg.max_epochs=6'])
-    assert estimate(longer)['tiny-rcnn_shapes'].hours == 104
+    assert estimate(longer)['tiny-rcnn_shapes'].hours == 6
 
 
 def test_begun_runs_count_more_than_the_config(stated, make_jobs):
@@ -52,7 +52,9 @@ def test_finished_runs_count_most_and_by_devices(stated, make_jobs):
 
 def test_nothing_known_and_malformed(task_config, make_jobs):
     assert estimate(make_jobs()) == {}
-    text = task_config.read_text().replace('metrics=[', 'gpu_hours=52, metrics=[')
+    text = task_config.read_text().replace('metrics=[', 'gpu_seconds=52, metrics=[')
     task_config.write_text(text)
-    with pytest.raises(ValueError, match=r'gpu_hours holds 52; write \(hours, source'):
+    with pytest.raises(
+        ValueError, match=r'gpu_seconds holds 52; write \(seconds, source'
+    ):
         load_task(task_config)

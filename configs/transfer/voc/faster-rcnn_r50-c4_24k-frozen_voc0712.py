@@ -12,4 +12,5 @@ transfer = dict(
         ('pascal_voc/mAP', 'AP'),
         ('pascal_voc/AP75', 'AP75'),
     ],
+    gpu_seconds=None,  # not measured
 )

@@ -19,4 +19,5 @@ transfer = dict(
         ('pascal_voc/mAP', 'AP'),
         ('pascal_voc/AP75', 'AP75'),
     ],
+    gpu_seconds=(8 * 0.551, '8 V100, detectron2 model zoo'),
 )

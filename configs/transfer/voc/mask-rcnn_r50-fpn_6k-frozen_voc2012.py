@@ -10,4 +10,5 @@ transfer = dict(
         ('coco/segm_mAP', 'mask AP'),
         ('coco/segm_mAP_50', 'mask AP50'),
     ],
+    gpu_seconds=None,  # not measured
 )
