@@ -20,5 +20,5 @@ ablation = dict(
         },
         'regulariser': {'none': {}, 'singular value': singular, 'Brownian': brownian, 'both': {**singular, **brownian}},
     },
-    reference='BYOL, none', tasks=['_base_/probe_cifar10_32px.py'],
+    reference='none', tasks=['_base_/probe_cifar10_32px.py'],
 )

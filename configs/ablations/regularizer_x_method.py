@@ -18,6 +18,6 @@ ablation = dict(
         'default_hooks.logger.interval': 10, '+custom_hooks.-': monitor,
     },
     variants={'random init': None},
-    reference='byol, none',
+    reference='none',
     tasks=['probe_r18-w16_cifar10'],
 )

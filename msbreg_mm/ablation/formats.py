@@ -24,11 +24,12 @@ _CSV_COLUMNS = (
 def footnote(results: Results) -> str:
     """Say how to read the table."""
     text = '± is the sample standard deviation over seeds. '
-    if results.reference is not None:
+    if any(row.differences for row in results.rows):
+        same = '' if results.has_one_reference else ' at equal other factors'
         text += (
-            f'Δ is the mean difference to {results.ablation.reference!r}, paired over '
-            'seeds, with its 95 % t-interval; * marks intervals that leave out zero, '
-            'not corrected for the number of comparisons. '
+            f'Δ is the mean difference to {results.ablation.reference!r}{same}, paired '
+            'over seeds, with its 95 % t-interval; * marks intervals that leave out '
+            'zero, not corrected for the number of comparisons. '
         )
     return text + (
         'Collapsed are runs with collapsed readings in the last tenth of their '

@@ -101,16 +101,19 @@ def _by_factor(results: Results, last: str) -> Layout:
     for row in results.rows:
         if not row.variant.levels:
             panels[row.variant.name] = {row.variant.name: row}
-    reference = results.reference
     grey = [row.variant.name for row in results.rows if not row.variant.levels]
-    if reference is not None and reference.variant.levels:
-        grey.append(str(reference.variant.levels[last]))
+    if results.has_one_reference:
+        one = next(row for row in results.rows if _is_reference(results, row))
+        if one.variant.levels:
+            grey.append(str(one.variant.levels[last]))
+    elif results.ablation.reference:
+        grey.append(results.ablation.reference)
     names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
     return Layout(panels, Palette(names, grey))
 
 
 def _by_variant(results: Results) -> Layout:
-    reference = results.reference
+    reference = next((row for row in results.rows if _is_reference(results, row)), None)
     others = [row for row in results.rows if row is not reference]
     room = _MOST_SERIES - 1
     chunks = [others[i : i + room] for i in range(0, len(others), room)] or [[]]
@@ -121,3 +124,7 @@ def _by_variant(results: Results) -> Layout:
         panels[title] = {row.variant.name: row for row in rows}
     grey = [reference.variant.name] if reference is not None else []
     return Layout(panels, Palette([row.variant.name for row in results.rows], grey))
+
+
+def _is_reference(results: Results, row: Row) -> bool:
+    return row.variant.name == results.ablation.reference

@@ -15,6 +15,8 @@ _TITLES = {
     EFFECTIVE_RANK: 'Effective rank of the embeddings',
     'probe/knn_top1': 'Online kNN top-1 (%)',
 }
+# More sentences than these are counted instead.
+_MOST_FINDINGS = 6
 # Columns that only have a place in the table.
 _NOT_DRAWN = {'pretraining_min'}
 
@@ -63,23 +65,26 @@ def describe(results: Results) -> Page:
 
 def _findings(results: Results) -> list[str]:
     """Say which variants differ from the reference in the first metric."""
-    if results.reference is None or not results.num_task_columns:
+    if not results.num_task_columns:
         return []
-    column = results.columns[0]
+    column, name = results.columns[0], results.ablation.reference
     compared = [row for row in results.rows if column.key in row.differences]
-    if not compared:
-        return []
     sure = [row for row in compared if row.differences[column.key].significant]
     sentences = [
         f'{row.variant.name}: {format_difference(row.differences[column.key])[:-1]} '
-        f'{column.title} against {results.ablation.reference}.'
-        for row in sure
+        f'{column.title} against {name}.'
+        for row in sorted(sure, key=lambda row: -row.differences[column.key].mean)
     ]
-    rest = len(compared) - len(sure)
-    if rest:
+    if len(sentences) > _MOST_FINDINGS:
+        ups = sum(row.differences[column.key].mean > 0 for row in sure)
+        sentences = [
+            f'{ups} of {len(compared)} variants lie above {name} in {column.title} and '
+            f'{len(sure) - ups} below, beyond seed noise at the 95 % level.'
+        ]
+    if rest := len(compared) - len(sure):
         sentences.append(
-            f'{rest} of {len(compared)} variants lie within seed noise of '
-            f'{results.ablation.reference} ({column.title}, 95 % level).'
+            f'{rest} of {len(compared)} variants lie within seed noise of {name} '
+            f'({column.title}, 95 % level).'
         )
     return sentences
 

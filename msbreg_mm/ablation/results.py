@@ -1,7 +1,8 @@
 """From finished runs to one row per variant."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from msbreg_mm.ablation.curves import EFFECTIVE_RANK, ended_collapsed
 from msbreg_mm.ablation.plan import PretrainingRun
@@ -116,11 +117,29 @@ class Results:
     rows: list[Row]
     num_task_columns: int = 0
 
+    def reference_of(self, row: Row) -> Row | None:
+        """Row that a row is compared with; ``None`` for references themselves.
+
+        The reference is one variant, or a level of the last factor: then each row
+        is compared with the one that has this level and its own other levels.
+        """
+        name, levels = self.ablation.reference, row.variant.levels
+        wanted = {r.variant.name: r for r in self.rows}.get(name)
+        if wanted is None and levels:
+            wanted = next((r for r in self.rows if self._is_reference(r, levels)), None)
+        return None if wanted is row else wanted
+
+    def _is_reference(self, row: Row, levels: Mapping[str, Any]) -> bool:
+        last = self.ablation.factors[-1]
+        wanted = {**levels, last: self.ablation.reference}
+        return {k: str(v) for k, v in row.variant.levels.items()} == {
+            k: str(v) for k, v in wanted.items()
+        }
+
     @property
-    def reference(self) -> Row | None:
-        """Row that the others are compared with."""
-        name = self.ablation.reference
-        return next((row for row in self.rows if row.variant.name == name), None)
+    def has_one_reference(self) -> bool:
+        """Whether all rows are compared with one variant."""
+        return self.ablation.reference in {row.variant.name for row in self.rows}
 
     @property
     def records(self) -> list[Record]:
@@ -216,9 +235,8 @@ def _summarize(results: Results) -> None:
         for column in results.columns:
             if values := row.by_seed(column.key):
                 row.summaries[column.key] = summarize(list(values.values()))
-    reference = results.reference
     for row in results.rows:
-        if reference is None or row is reference:
+        if (reference := results.reference_of(row)) is None:
             continue
         for column in results.columns:
             pair = row.by_seed(column.key), reference.by_seed(column.key)

@@ -4,7 +4,7 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ class Ablation:
         variants: At least one, names distinct.
         seeds: Seeds of pretraining and evaluation.
         tasks: Names or paths of evaluation tasks.
-        reference: Variant that the others are compared with; ``''`` for none.
+        reference: Variant that the others are compared with, or a level of the last
+            factor for comparisons at equal other factors; ``''`` for none.
         description: One line.
         factors: Factors of the grid, in order.
     """
@@ -100,11 +101,9 @@ class Ablation:
                 )
             found.update(matches)
         chosen = tuple(v for v in self.variants if not names or v.name in found)
-        reference = self.reference if self.reference in {v.name for v in chosen} else ''
-        return Ablation(
-            self.name, chosen, _check_seeds(seeds or self.seeds, self.name), self.tasks,
-            reference, self.description, self.factors,
-        )  # fmt: skip
+        return replace(
+            self, variants=chosen, seeds=_check_seeds(seeds or self.seeds, self.name)
+        )
 
 
 @lru_cache
@@ -230,10 +229,13 @@ def _check(ablation: Ablation, path: Path) -> None:
                 f'{path}: variants {other!r} and {names[index]!r} would share a '
                 'folder; rename one'
             )
-    if ablation.reference and ablation.reference not in names:
+    levels = {
+        str(level) for v in ablation.variants for level in [*v.levels.values()][-1:]
+    }
+    if ablation.reference and ablation.reference not in {*names, *levels}:
         raise ValueError(
-            f'{path}: reference {ablation.reference!r} is none of the variants: '
-            + ', '.join(map(repr, names))
+            f'{path}: reference {ablation.reference!r} is neither a level of the last '
+            'factor nor one of the variants: ' + ', '.join(map(repr, names))
         )
     for variant in ablation.variants:
         if variant.base is not None:
