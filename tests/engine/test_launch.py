@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from msbreg_mm.checkpoints import CheckpointError
 from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
+from msbreg_mm.utils.errors import MissingInputError
 
 ROOT = Path(__file__).parents[2]
 HEADLINE = str(ROOT / 'configs/msbreg_r50_imagenet.py')
@@ -93,3 +95,39 @@ def test_missing_parts_of_a_data_set_are_named(tmp_path):
     (tmp_path / 'train2017').mkdir()
     with pytest.raises(FileNotFoundError, match=r'instances_train2017\.json does not'):
         build_runner(options)
+
+
+def test_every_part_of_joined_data_sets_is_looked_for(tmp_path):
+    config = str(ROOT / 'configs/transfer/seg/fcn_r50-d8_20k_voc12aug.py')
+    lists = tmp_path / 'ImageSets' / 'Segmentation'
+    for folder in ('JPEGImages', 'SegmentationClass', lists):
+        (tmp_path / folder).mkdir(parents=True)
+    (lists / 'train.txt').touch()
+    options = LaunchOptions(
+        config=config,
+        work_dir=str(tmp_path / 'work'),
+        cfg_options={'data_root': str(tmp_path)},
+    )
+    with pytest.raises(MissingInputError, match=r'train_dataloader: .*ClassAug does'):
+        build_runner(options)
+    (tmp_path / 'SegmentationClassAug').mkdir()
+    with pytest.raises(MissingInputError, match=r'train_dataloader: .*/aug\.txt does'):
+        build_runner(options)
+
+
+def test_load_from_is_checked_without_resume_too(tmp_path):
+    """mmengine would open it with an unrestricted pickle."""
+    (tmp_path / 'train').mkdir()
+    torch.save(torch.nn.Linear(2, 2), tmp_path / 'module.pth')
+    for path, message in {
+        str(tmp_path / 'module.pth'): r'module\.pth asks for code',
+        'https://example.org/x.pth': 'is an address; fetch the file',
+    }.items():
+        options = LaunchOptions(
+            config=HEADLINE,
+            work_dir=str(tmp_path / 'work'),
+            cfg_options={'data_root': str(tmp_path), 'load_from': path},
+        )
+        with pytest.raises(CheckpointError, match=message):
+            build_runner(options)
+    assert not (tmp_path / 'work').exists()

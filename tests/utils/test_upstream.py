@@ -1,9 +1,12 @@
+import importlib.util
+import logging
 import subprocess
 import sys
 
 import pytest
 
-from msbreg_mm.utils.upstream import import_quietly
+from msbreg_mm.utils.errors import OptionError
+from msbreg_mm.utils.upstream import UpstreamNoise, import_quietly, import_scope
 
 
 def test_pretraining_does_not_import_mmdet():
@@ -36,3 +39,35 @@ def test_failing_import_shows_what_it_printed(monkeypatch, tmp_path, capsys):
     with pytest.raises(RuntimeError, match='bad'):
         import_quietly('broken_mod')
     assert capsys.readouterr().out == 'why\n'
+
+
+def test_segmentation_is_lean_and_quiet():
+    code = (
+        'import sys, msbreg_mm.engine\n'
+        'from msbreg_mm.utils.upstream import import_scope\n'
+        'import_scope("mmseg")\n'
+        'from mmseg.registry import MODELS\n'
+        'assert MODELS.get("EncoderDecoder")\n'
+        'sys.exit("mmdet" in sys.modules)'
+    )
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, '', '')
+
+
+def test_segmentation_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(OptionError, match=r"pip install 'msbreg_mm\[seg\]'"):
+        import_scope('mmseg')
+
+
+@pytest.mark.parametrize(
+    ('text', 'kept'),
+    [
+        ('The prefix is not set in metric class IoUMetric.', False),
+        ('The prefix is not set in metric class Mine.', True),
+        ('Iter(val) [2/2]    mIoU: 24.9300', True),
+    ],
+)
+def test_noise_of_the_segmentation_metric(text, kept):
+    record = logging.LogRecord('mmengine', logging.WARNING, '', 0, text, None, None)
+    assert UpstreamNoise().filter(record) is kept

@@ -69,7 +69,7 @@ def check_dataset(
     if 'seg' in layouts:
         if not find_seg_splits(root):
             raise FileNotFoundError(
-                f'no lists ImageSets/Segmentation/*.txt with masks in SegmentationClass '
+                'no lists ImageSets/Segmentation/*.txt with masks in SegmentationClass '
                 f'and no leftImg8bit/train or val in {root}'
             )
         check_seg(result, root, decode, progress)
