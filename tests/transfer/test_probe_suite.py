@@ -47,8 +47,8 @@ def write_images(root):
             folder = root / split / name
             folder.mkdir(parents=True)
             for index in range(count):
-                pixels = rng.integers(0, 120, (32, 32, 3))
-                pixels[..., label] += 100
+                pixels = rng.integers(0, 40, (32, 32, 3))
+                pixels[..., label] += 200
                 image = Image.fromarray(pixels.astype(np.uint8))
                 image.save(folder / f'{index}.png')
 
