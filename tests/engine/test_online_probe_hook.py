@@ -303,18 +303,22 @@ def _train_on_rank(folder: Path, with_probe: bool) -> dict:
     return known
 
 
+def _train_twice_on_rank(folder: Path) -> tuple[dict, dict]:
+    return tuple(_train_on_rank(folder / str(p), p) for p in (True, False))
+
+
 @pytest.mark.dist
 def test_two_processes(tmp_path: Path) -> None:
-    first, second = gloo.run(_train_on_rank, tmp_path / 'a', True)
+    ranks = gloo.run(_train_twice_on_rank, tmp_path)
+    first, second = (probed for probed, _ in ranks)
     assert first['metrics'] == second['metrics']
     assert first['best'] == second['best']
-    assert len(list((tmp_path / 'a').glob('best_*.pth'))) == 1
+    assert len(list((tmp_path / 'True').glob('best_*.pth'))) == 1
     # Batch statistics differ; scored is what the first rank saves.
     key = 'backbone.1.running_mean'
     assert not torch.equal(first['state'][key], second['state'][key])
     for known in (first, second):
         np.testing.assert_allclose(known['features'], first['expected'], rtol=1e-4)
-    plain = gloo.run(_train_on_rank, tmp_path / 'b', False)
-    for without, probed in zip(plain, (first, second), strict=True):
-        for key, value in without['state'].items():
+    for probed, plain in ranks:
+        for key, value in plain['state'].items():
             assert torch.equal(value, probed['state'][key]), key

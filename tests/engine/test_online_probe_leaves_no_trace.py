@@ -130,7 +130,9 @@ def test_no_bit_of_a_checkpoint_changes(
     assert best.stat().st_size > 0
 
 
-@pytest.mark.parametrize('broken', ['generators', 'mode'])
+@pytest.mark.parametrize(
+    'broken', ['generators', pytest.param('mode', marks=pytest.mark.slow)]
+)
 def test_this_test_sees_a_trace(
     tmp_path: Path,
     data: Path,
