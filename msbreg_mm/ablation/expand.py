@@ -66,7 +66,7 @@ def expand_grid(grid: Any, path: Path) -> list[Named]:
                 )
             changes |= change
         levels = {name: level for name, level, _ in combination}
-        variants.append((_name(levels), changes, levels))
+        variants.append((name_levels(levels), changes, levels))
     return variants
 
 
@@ -100,7 +100,7 @@ def short_names(grid: Mapping[str, Any]) -> dict[str, str]:
     return short
 
 
-def _name(levels: Mapping[str, Any]) -> str:
+def name_levels(levels: Mapping[str, Any]) -> str:
     """Name a variant: words stand for themselves, numbers need their factor."""
     return ', '.join(
         level if isinstance(level, str) and level not in ('None', 'True', 'False')

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from msbreg_mm.ablation.results import Column, Results, Row, RunResult
+from msbreg_mm.ablation.results import TIME, Column, Results, Row, RunResult
 from msbreg_mm.transfer.formats import MISSING, format_difference, pipe, tex_row
 from msbreg_mm.transfer.statistics import Summary
 
@@ -38,21 +38,27 @@ def footnote(results: Results) -> str:
 
 
 def headers(results: Results) -> list[str]:
-    """Column titles."""
-    titles = ['variant', 'seeds', *(column.title for column in results.columns)]
-    if _watched(results):
-        titles.append('collapsed')
-    return titles + [f'Δ {column.title}' for column in _compared(results)]
+    """Column titles; differences stand beside their metric."""
+    titles = ['variant', 'seeds']
+    for column in results.columns:
+        if column.key == TIME and _watched(results):
+            titles.append('collapsed')
+        titles.append(column.title)
+        if _compares(results, column):
+            titles.append(f'Δ {column.title}')
+    return titles
 
 
 def cells(results: Results, row: Row) -> list[str]:
     """Texts of a row, as :func:`headers` names them."""
     texts = [row.variant.name, str(len(row.seeds)) + _failed(row)]
-    texts += [_value(row.summaries.get(c.key), c) for c in results.columns]
-    if _watched(results):
-        found = row.collapsed
-        texts.append(f'{found[0]} of {found[1]}' if found else MISSING)
-    texts += [format_difference(row.differences.get(c.key)) for c in _compared(results)]
+    for column in results.columns:
+        if column.key == TIME and _watched(results):
+            found = row.collapsed
+            texts.append(f'{found[0]} of {found[1]}' if found else MISSING)
+        texts.append(_value(row.summaries.get(column.key), column))
+        if _compares(results, column):
+            texts.append(format_difference(row.differences.get(column.key)))
     return texts
 
 
@@ -160,10 +166,13 @@ def print_results(results: Results, console: Console) -> None:
     for index, name in enumerate(headers(results)):
         justify: Any = 'right' if index else 'left'
         table.add_column(name, justify=justify, overflow='fold')
+    leaders = {
+        headers(results).index(c.title): best(results, c) for c in results.columns
+    }
     for row in results.rows:
         texts = [Text(text) for text in cells(results, row)]
-        for index, column in enumerate(results.columns, start=2):
-            if best(results, column) is row:
+        for index, leader in leaders.items():
+            if leader is row:
                 texts[index].stylize('bold')
         table.add_row(*texts)
     console.print(table)
@@ -199,11 +208,9 @@ def _finite(node: Any) -> Any:
     return str(node) if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def _compared(results: Results) -> list[Column]:
-    """Columns with a difference in the table: the first metric of each task."""
-    if not any(row.differences for row in results.rows):
-        return []
-    return [column for column in results.columns if column.headline]
+def _compares(results: Results, column: Column) -> bool:
+    """Whether the table shows differences: of the first metric of each task."""
+    return column.headline and any(row.differences for row in results.rows)
 
 
 def _watched(results: Results) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
 
+from msbreg_mm.ablation.expand import name_levels
 from msbreg_mm.ablation.results import Results, Row
 from msbreg_mm.transfer.plots import Palette
 
@@ -71,11 +72,19 @@ def factor_series(results: Results, factor: str) -> dict[str, list[tuple[float, 
     lines: dict[str, list[tuple[float, Row]]] = {}
     for row in rows:
         others = {k: v for k, v in row.variant.levels.items() if k != factor}
-        name = ', '.join(map(str, others.values()))
-        lines.setdefault(name, []).append((float(row.variant.levels[factor]), row))
+        lines.setdefault(_line(others), []).append(
+            (float(row.variant.levels[factor]), row)
+        )
     if len(lines) > _MOST_SERIES:
         return {}
     return {name: sorted(line, key=lambda p: p[0]) for name, line in lines.items()}
+
+
+def _line(others: Mapping[str, object]) -> str:
+    """Name a line as the colours of a layout are named, where one factor is left."""
+    if len(others) == 1:
+        return ', '.join(map(str, others.values()))
+    return name_levels(others)
 
 
 def log_axis(values: Sequence[float]) -> bool:
@@ -95,8 +104,8 @@ def _grid(results: Results) -> list[Row]:
 def _by_factor(results: Results, last: str) -> Layout:
     panels: dict[str, dict[str, Row]] = {}
     for row in _grid(results):
-        others = [str(v) for k, v in row.variant.levels.items() if k != last]
-        panel = panels.setdefault(', '.join(others), {})
+        others = {k: v for k, v in row.variant.levels.items() if k != last}
+        panel = panels.setdefault(name_levels(others), {})
         panel[str(row.variant.levels[last])] = row
     for row in results.rows:
         if not row.variant.levels:

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from msbreg_mm.ablation.curves import EFFECTIVE_RANK, curve, curve_keys
 from msbreg_mm.ablation.figures import factor_plot, grouped_dots
 from msbreg_mm.ablation.layout import Layout, factor_series, make_layout
-from msbreg_mm.ablation.results import Column, Results, Row
+from msbreg_mm.ablation.results import TIME, Column, Results, Row
 from msbreg_mm.transfer.formats import format_difference
-from msbreg_mm.transfer.plots import Palette, band_plot, seed_dots
+from msbreg_mm.transfer.plots import Bands, Palette, band_plot, seed_dots
 
 _TITLES = {
     EFFECTIVE_RANK: 'Effective rank of the embeddings',
     'probe/knn_top1': 'Online kNN top-1 (%)',
 }
+_X_LABEL = 'percent of the training'
 # More sentences than these are counted instead.
 _MOST_FINDINGS = 6
-# Columns that only have a place in the table.
-_NOT_DRAWN = {'pretraining_min'}
 
 
 @dataclass
@@ -32,6 +31,7 @@ class Page:
         factor_lines: Names and colours of the lines in them.
         dots: Figures of every seed.
         curves: Figures over the training.
+        curve_lines: Names and colours of the lines in them.
     """
 
     layout: Layout
@@ -40,6 +40,7 @@ class Page:
     factor_lines: dict[str, int] = field(default_factory=dict)
     dots: list[str] = field(default_factory=list)
     curves: list[str] = field(default_factory=list)
+    curve_lines: dict[str, int] = field(default_factory=dict)
 
 
 def describe(results: Results) -> Page:
@@ -49,7 +50,7 @@ def describe(results: Results) -> Page:
         results: The numbers.
     """
     page = Page(make_layout(results), findings=_findings(results))
-    columns = [column for column in results.columns if column.key not in _NOT_DRAWN]
+    columns = [column for column in results.columns if column.key != TIME]
     for factor in results.ablation.factors:
         _add_factor(page, results, factor, columns)
     for column in columns:
@@ -58,8 +59,12 @@ def describe(results: Results) -> Page:
     logs = [run.log for row in results.rows for run in row.runs]
     for key in curve_keys(logs):
         for title, panel in page.layout.panels.items():
-            if figure := _curves(title, panel, key, page.layout.palette):
-                page.curves.append(figure)
+            if bands := _bands(panel, key):
+                palette = page.layout.palette
+                words = _TITLES.get(key, key)
+                heading = f'{words}: {title}' if title else words
+                page.curves.append(band_plot(bands, heading, _X_LABEL, palette))
+                page.curve_lines |= {name: palette.css_index(name) for name in bands}
     return page
 
 
@@ -128,18 +133,14 @@ def _dots(layout: Layout, results: Results, column: Column) -> str:
     return seed_dots(values, column.title, layout.palette) if values else ''
 
 
-def _curves(title: str, panel: Mapping[str, Row], key: str, palette: Palette) -> str:
+def _bands(panel: Mapping[str, Row], key: str) -> Bands:
     bands = {}
     for name, row in panel.items():
         curves = [found for run in row.runs if (found := curve(run.log, key))]
         shared = sorted(set.intersection(*map(set, curves))) if curves else []
         if len(shared) > 1:
             bands[name] = (shared, [[found[x] for x in shared] for found in curves])
-    if not bands:
-        return ''
-    words = _TITLES.get(key, key)
-    heading = f'{words}: {title}' if title else words
-    return band_plot(bands, heading, 'percent of the training', palette)
+    return bands
 
 
 def _finite(values: Mapping[int, float]) -> dict[int, float]:

@@ -17,6 +17,9 @@ from msbreg_mm.transfer.statistics import (
 )
 from msbreg_mm.transfer.store import FAILURE, Record, read_json, read_record
 
+# Key of the column that comes last.
+TIME = 'pretraining_min'
+
 
 @dataclass(frozen=True)
 class Column:
@@ -194,7 +197,7 @@ def _pretraining(run: PretrainingRun) -> RunResult:
         return result
     result.log = read_log(run.job.folder, run.job.task.schedule.unit == 'iter')
     result.records.append(record)
-    result.values['pretraining_min'] = record.wall_time_s / 60
+    result.values[TIME] = record.wall_time_s / 60
     if EFFECTIVE_RANK in record.metrics:
         result.values[EFFECTIVE_RANK] = record.metrics[EFFECTIVE_RANK]
         result.collapsed = ended_collapsed(result.log)
@@ -224,7 +227,7 @@ def _add_task(
 def _pretraining_columns(rows: Iterable[Row]) -> list[Column]:
     columns = [
         Column(EFFECTIVE_RANK, 'effective rank, embeddings'),
-        Column('pretraining_min', 'pretraining, min', better=0),
+        Column(TIME, 'pretraining, min', better=0),
     ]
     present = {key for row in rows for result in row.runs for key in result.values}
     return [column for column in columns if column.key in present]
