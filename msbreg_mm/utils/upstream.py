@@ -71,8 +71,10 @@ def import_scope(scope: str) -> None:
             )
         import_quietly('mmseg.models', without='mmdet')
         import_quietly('mmseg.datasets')
-        # The recipes average the loss over all pixels, the ignored ones included.
-        warnings.filterwarnings('ignore', message='Default ``avg_non_ignore`` is False')
+        # The recipes average the loss over all pixels, the ignored ones included,
+        # and score two classes as they score more.
+        for text in ('Default ``avg_non_ignore`` is False', 'For binary segmentation'):
+            warnings.filterwarnings('ignore', message=text)
 
 
 class UpstreamNoise(logging.Filter):
