@@ -31,9 +31,12 @@ class Embedder(nn.Module):
             ``bgr_to_rgb``).
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: nn.Module, preprocessor: Mapping[str, Any]) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
         self.to_rgb = bool(
             preprocessor.get('to_rgb') or preprocessor.get('bgr_to_rgb', False)
         )
@@ -107,7 +110,7 @@ def build_embedder(
             match = load_backbone(model, path, allow_partial=allow_partial, trust=trust)
             report = match.to_dict()
             if layer == 'neck':
-                _load_neck(model, path, trust)
+                _load_neck(model.neck, path, trust)
     return Embedder(model, preprocessor or {}).eval(), report
 
 
@@ -171,10 +174,10 @@ def _initialise(model: nn.Module) -> None:
             logger.setLevel(level)
 
 
-def _load_neck(model: nn.Module, path: Path, trust: bool) -> None:
+def _load_neck(neck: nn.Module, path: Path, trust: bool) -> None:
     """Fill the projector; all of it, or an error."""
     flat = {strip(k): v for k, v in flatten(open_path(path, trust=trust)).items()}
-    own = model.neck.state_dict()
+    own = neck.state_dict()
     wrong = [
         key
         for key, value in own.items()
@@ -189,4 +192,4 @@ def _load_neck(model: nn.Module, path: Path, trust: bool) -> None:
         )
     state = {key: flat[f'neck.{key}'] for key in own}
     check_finite(path, state)
-    model.neck.load_state_dict(state)
+    neck.load_state_dict(state)

@@ -141,9 +141,11 @@ def _scatter(
     # Grey first, the classes that can be told apart on top, and larger.
     order = np.argsort(known != OUTLINE, kind='stable')
     grey = known[order] == OUTLINE
+    x, y = points[order].T
     axes.scatter(
-        *points[order].T, c=list(known[order]), alpha=np.where(grey, 0.3, 0.85),
-        s=np.where(grey, size, size * (1 + grey.any())), lw=0, rasterized=True,
+        x, y, c=list(known[order]), s=np.where(grey, size, size * (1 + grey.any())),
+        alpha=np.where(grey, 0.3, 0.85),  # type: ignore[arg-type]
+        lw=0, rasterized=True,
     )  # fmt: skip
 
 

@@ -44,7 +44,11 @@ def sample_cap(
     Raises:
         ValueError: If a number is out of range.
     """
-    least = {'views': (views, 1), 'images': (images, 1), 'dims': (dims, 2)}
+    least: dict[str, tuple[float, float]] = {
+        'views': (views, 1),
+        'images': (images, 1),
+        'dims': (dims, 2),
+    }
     least |= {'spread': (spread, 0), 'view_spread': (view_spread, 0)}
     for name, (value, low) in least.items():
         if value < low:
@@ -108,7 +112,7 @@ def simulate(
     positions, target = [start], start
     for _ in range(steps):
         z = positions[-1].clone().requires_grad_()
-        loss = torch.stack([term(z) for term in free_terms]).sum() if free_terms else 0
+        loss = z.new_zeros(()) + sum(term(z) for term in free_terms)
         if centroid is not None:
             loss = loss + centroid(z, target)
         (gradient,) = torch.autograd.grad(loss, z)

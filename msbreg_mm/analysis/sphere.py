@@ -121,13 +121,15 @@ def draw_paths(
             )  # fmt: skip
     last, first = seen[-1], seen[0]
     order = np.argsort(last[:, 2])
+    far = last[order, 2] < 0
     axes.scatter(
-        *last[order, :2].T, s=size, lw=0, zorder=3, rasterized=True,
-        c=[colours[i] for i in order], alpha=np.where(last[order, 2] < 0, 0.35, 1),
+        last[order, 0], last[order, 1], s=size, lw=0, zorder=3, rasterized=True,
+        c=[colours[i] for i in order],
+        alpha=np.where(far, 0.35, 1),  # type: ignore[arg-type]
     )  # fmt: skip
     if starts and len(seen) > 1:
         axes.scatter(
-            *first[:, :2].T, s=size / 2, lw=0.4, facecolors='none', zorder=2,
+            first[:, 0], first[:, 1], s=size / 2, lw=0.4, facecolors='none', zorder=2,
             edgecolors=list(colours), alpha=0.6, rasterized=True,
         )  # fmt: skip
 

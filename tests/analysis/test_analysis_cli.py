@@ -2,8 +2,11 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,3 +226,23 @@ def test_one_class_without_names_of_others(tiny_set, tmp_path):
     assert measures['neighbour_agreement'] == 100
     assert result['data']['chance_agreement'] == 100
     assert 'alignment' not in measures
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code'),
+    [
+        (['analyze_embeddings.py', 'nowhere.pth', '--config', 'x.py'], 2),
+        (['draw_particles.py', '--steps', '2', '--out', 'out/free.svg'], 0),
+        (['draw_particles.py', 'nowhere'], 2),
+        (['draw_particles.py', '--target-momentum', '1', '--out', 'a.svg'], 2),
+    ],
+)
+def test_tools(arguments, code, monkeypatch, tmp_path):
+    tools = Path(__file__).parents[2] / 'tools'
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', arguments)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(tools / arguments[0]), run_name='__main__')
+    assert ended.value.code == code
+    written = [str(p.relative_to(tmp_path)) for p in tmp_path.rglob('*') if p.is_file()]
+    assert written == (['out/free.svg'] if code == 0 else [])

@@ -71,7 +71,7 @@ def test_singular_value_force_is_the_gradient_of_the_sum_of_fourth_powers():
 def test_singular_value_force_equalises_the_spectrum(dims):
     start = sample_cap(2, 20, dims=dims, seed=2)
     loss = SingularValueLoss(loss_weight=1.0)
-    path = simulate(start, singular_value=loss, steps=800, step_size=0.05)
+    path = simulate(start, singular_value=loss, steps=400, step_size=0.05)
     even = torch.full((dims,), 1 / math.sqrt(dims), dtype=torch.float64)
     assert spectra(path)[0, 0] > 1.2 * even[0]
     torch.testing.assert_close(spectra(path)[-1], even, atol=1e-3, rtol=0)
