@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import MODELS
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from msbreg_mm.checkpoints import load_backbone
 from msbreg_mm.datasets.subset import write_subsets
@@ -187,6 +188,14 @@ def test_trains_two_steps_and_is_scored(config, data, checkpoint, tmp_path):
     if 'vit' not in config:
         assert_loaded(start, weights)
     assert_trained(start, end, config, runner.model)
+    if any(type(hook).__name__ == 'PreciseBNHook' for hook in runner.hooks):
+        norms = [m for m in runner.model.modules() if isinstance(m, _BatchNorm)]
+        frozen = [
+            name for name in end if name.startswith('backbone.') and 'var' in name
+        ]
+        count = len(norms) - (len(frozen) if 'frozen' in config else 0)
+        text = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
+        assert f'new statistics in {count} of {count} layers' in text
     log = read_log(tmp_path / config, by_iter=config != EPOCH)
     position, values = log.val[-1]
     assert position == (1 if config == EPOCH else 2)
@@ -213,8 +222,9 @@ def test_position_embeddings_fill_the_canvas(checkpoint):
     torch.testing.assert_close(own['pos_embed'], wanted.flatten(2).transpose(1, 2))
     same = own['layers.11.attn.qkv.weight'], source['blocks.11.attn.qkv.weight']
     assert torch.equal(*same)
+    backbone.eval()
     with torch.no_grad():
-        (features,) = backbone.eval()(torch.zeros(1, 3, 64, 96))
+        (features,) = backbone(torch.zeros(1, 3, 64, 96))
     assert features.shape == (1, 768, 4, 6)
 
 
