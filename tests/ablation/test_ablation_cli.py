@@ -2,8 +2,10 @@
 
 import csv
 import json
+import runpy
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 import submitit
@@ -167,3 +169,15 @@ def test_bad_input_ends_before_anything_runs(
     assert ablate(config)[0] == 2
     assert match in ' '.join(capsys.readouterr().err.split())
     assert not (tmp_path / 'runs/pretraining').exists()
+
+
+def test_tool(write_ablation, tmp_path, monkeypatch, capsys):
+    config = write_ablation(FOUR)
+    tool = Path(__file__).parents[2] / 'tools' / 'ablate.py'
+    flags = ['--dry-run', '--variants', 'f*', '--seeds', '4', '--work-dir', 'runs']
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('sys.argv', [str(tool), str(config), *flags])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(tool), run_name='__main__')
+    assert ended.value.code == 0
+    assert '4 jobs, 4 to run' in capsys.readouterr().out

@@ -1,0 +1,216 @@
+"""The report of an ablation, from records and logs that are written by hand."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from msbreg_mm.ablation import formats
+from msbreg_mm.ablation.curves import curve, ended_collapsed
+from msbreg_mm.ablation.layout import factor_series, log_axis, make_layout
+from msbreg_mm.ablation.page import describe
+from msbreg_mm.ablation.plan import plan_evaluation, plan_pretraining
+from msbreg_mm.ablation.report import write_report
+from msbreg_mm.ablation.results import collect
+from msbreg_mm.ablation.spec import load_ablation
+from msbreg_mm.transfer.record import make_record
+from msbreg_mm.transfer.scalars import Log
+from msbreg_mm.transfer.store import FAILURE, write_json, write_record
+from msbreg_mm.transfer.tasks import resolve_tasks
+
+GRID = (
+    "grid={'model.head.weight': [0, 0.01, 0.1], 'term': {'with': {},"
+    "'without': {'model.head.term': None}}}, variants={'none': None},"
+    "reference='with', seeds=(0, 1, 2), description='d'"
+)
+
+
+def write_run(job, lines, checkpoint='random'):
+    vis = job.folder / '20250101_000000' / 'vis_data'
+    vis.mkdir(parents=True)
+    text = ''.join(json.dumps(line) + '\n' for line in lines)
+    (vis / 'scalars.json').write_text(text)
+    write_json(job.folder / 'checkpoint_report.json', {'checkpoint': checkpoint})
+    write_record(job.folder, make_record(job, (), 90.0, '2026-01-01T00:00:00+00:00'))
+
+
+def finish(config, accuracy, work_dir, collapsed=(), diverged=()):
+    """Write the runs of an ablation; ``accuracy(variant, seed)`` is the kNN's."""
+    ablation = load_ablation(config)
+    runs = plan_pretraining(ablation, work_dir)
+    for run in runs:
+        key = run.variant.name, run.seed
+        if run.job is None:
+            continue
+        if key in diverged:
+            reason = 'code 1: FloatingPointError: loss is not finite\nlog'
+            write_json(run.job.folder / FAILURE, {'reason': reason})
+            continue
+        run.job.folder.mkdir(parents=True)
+        (run.job.folder / 'epoch_3.pth').write_text(str(key))
+        lines = [{'probe/knn_top1': 20.0, 'step': 0}]
+        for i in range(1, 31):
+            line = {'lr': 0.1, 'loss': 1 / i, 'iter': i, 'epoch': -(-i // 10)}
+            rank = {'effective_rank': 1.0 if key in collapsed else 9.0 + i + run.seed}
+            reading = {'collapsed_readings': i} if key in collapsed else {}
+            lines.append(line | rank | reading | {'step': i})
+        lines.append({'probe/knn_top1': accuracy(*key) - 1, 'step': 3})
+        write_run(run.job, lines)
+    tasks = resolve_tasks(ablation.tasks)
+    for job in plan_evaluation(tasks, runs, work_dir):
+        value = accuracy(job.checkpoint.name, job.identity.seed)
+        line = {'knn/top1': value, 'geometry/effective_rank': 7.0, 'step': 1}
+        write_run(job, [line], job.checkpoint.path)
+    return collect(ablation, runs, plan_evaluation(tasks, runs, work_dir))
+
+
+def grid_accuracy(name, seed):
+    gain = {'none': -5, 'with': 0, 'without': -2}[name.rpartition(', ')[2]]
+    return 30.0 + gain + seed + 0.1 * (gain == -2) * (seed == 1)
+
+
+@pytest.fixture
+def grid(write_ablation, tmp_path):
+    name = 'head.weight=0, without'
+    return finish(
+        write_ablation(GRID), grid_accuracy, tmp_path / 'runs',
+        collapsed=[(name, 0), (name, 2)], diverged=[('head.weight=0.1, with', 1)],
+    )  # fmt: skip
+
+
+def test_rows_by_hand(grid):
+    titles = formats.headers(grid)
+    rows = {row.variant.name: formats.cells(grid, row) for row in grid.rows}
+    assert titles == [
+        'variant', 'seeds', '20-NN', 'Δ 20-NN', 'rank', 'effective rank, embeddings',
+        'collapsed', 'pretraining, min',
+    ]  # fmt: skip
+    assert rows['head.weight=0, with'] == [
+        'head.weight=0, with', '3', '31.0 ± 1.0', '–', '7.0 ± 0.0', '40.0 ± 1.0',
+        '0 of 3', '1.5 ± 0.0',
+    ]  # fmt: skip
+    # Differences -2, -1.9, -2: mean -1.967, standard error 0.0333, t(2) = 4.303.
+    assert rows['head.weight=0, without'][3] == '-2.0 [-2.1, -1.8]*'
+    assert rows['head.weight=0, without'][6] == '2 of 3'
+    assert rows['head.weight=0.1, with'][1] == '2 (1 diverged)'
+    # Only the seeds that both have.
+    assert rows['head.weight=0.1, without'][3] == '-2.0 [-2.0, -2.0]*'
+    assert rows['none'][3] == '–'
+    assert rows['none'][6] == '–'
+
+
+def test_difference_to_one_variant(write_ablation, tmp_path):
+    text = "variants={'a': {}, 'b': {'model.gain': 3.0}}, reference='b', seeds=(0, 1)"
+    results = finish(
+        write_ablation(text), lambda name, seed: 30.0 + (name == 'a') * (1 + seed),
+        tmp_path / 'runs',
+    )  # fmt: skip
+    first, second = results.rows
+    difference = first.differences['probe_tiny/knn/top1']
+    assert (difference.mean, difference.n, difference.significant) == (1.5, 2, False)
+    assert second.differences == {}
+    assert "to 'b', paired" in formats.footnote(results)
+
+
+def test_layout_of_a_grid(grid):
+    layout = make_layout(grid)
+    assert list(layout.panels) == [
+        'head.weight=0', 'head.weight=0.01', 'head.weight=0.1', 'none',
+    ]  # fmt: skip
+    assert layout.series == ['with', 'without', 'none']
+    assert [layout.palette.css_index(name) for name in layout.series] == [0, 1, 0]
+    lines = factor_series(grid, 'head.weight')
+    assert list(lines) == ['with', 'without']
+    assert [level for level, _ in lines['without']] == [0, 0.01, 0.1]
+    assert factor_series(grid, 'term') == {}
+
+
+def test_many_variants_are_spread_over_panels(write_ablation, tmp_path):
+    names = ', '.join(f"'v{i}': {{'model.gain': {i}.0}}" for i in range(12))
+    config = write_ablation(f"variants={{{names}}}, reference='v0', seeds=(0,)")
+    layout = make_layout(finish(config, lambda *_: 30.0, tmp_path / 'runs'))
+    assert [len(panel) for panel in layout.panels.values()] == [8, 5]
+    assert all('v0' in panel for panel in layout.panels.values())
+    for panel in layout.panels.values():
+        colours = [layout.palette.css_index(name) for name in panel]
+        assert len(set(colours)) == len(colours)
+
+
+@pytest.mark.parametrize(
+    ('levels', 'expected'),
+    [([1, 2, 4, 8], True), ([1, 2, 4], False), ([0, 0.01, 0.1], True), ([-1, 9], False),
+     ([0, 1], False)],
+)  # fmt: skip
+def test_log_axis(levels, expected):
+    assert log_axis(levels) is expected
+
+
+def test_curves_and_collapse():
+    def log(readings):
+        lines = [{'iter': 10 * i + 10, 'effective_rank': 9 - i // 2} for i in range(10)]
+        for line, count in zip(lines, readings, strict=True):
+            line['collapsed_readings'] = count
+        return Log(train=lines, val=[(0.0, {'probe/x': 1.0}), (4.0, {'probe/x': 3.0})])
+
+    recovered = log([1, 2, 3, 3, 3, 3, 3, 3, 3, 3])
+    assert not ended_collapsed(recovered)
+    assert ended_collapsed(log([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]))
+    assert curve(recovered, 'effective_rank') == {10: 9, 30: 8, 50: 7, 70: 6, 90: 5}
+    assert curve(recovered, 'probe/x') == {0: 1.0, 100: 3.0}
+    assert curve(Log(), 'loss') == {}
+
+
+def test_files(grid, tmp_path):
+    page = write_report(grid, tmp_path / 'runs')
+    tex = page.with_suffix('.tex').read_text()
+    assert r'head.weight=0, with & 3 & 31.0 $\pm$ 1.0 & -- &' in tex
+    content = json.loads(page.with_suffix('.json').read_text())
+    assert content['factors'] == ['head.weight', 'term']
+    assert content['variants'][1]['levels'] == {'head.weight': 0, 'term': 'without'}
+    assert content['variants'][1]['runs'][0]['collapsed'] is True
+    record = content['variants'][0]['runs'][0]['records'][0]
+    assert record['task'] == 'pretraining'
+    assert 'torch' in record['versions']
+    text = page.read_text()
+    assert text.count('<svg') == len(re.findall('<figure>', text)) >= 10
+    for url in re.findall(r'(?:href|src)="([^"]*)"', text):
+        assert url.startswith('#') or url == 'data:,', url
+    assert '<script' not in text
+    assert 'nan' not in re.sub(r'[a-z]nan|nan[a-z]', '', text)
+    description = describe(grid)
+    assert len(description.factors) == 3
+    assert 'within seed noise' not in ' '.join(description.findings)
+
+
+def test_nothing_finished(write_ablation, tmp_path):
+    config = write_ablation("variants={'x': {}}, seeds=(0,)")
+    results = finish(config, None, tmp_path / 'runs', diverged=[('x', 0)])
+    with pytest.raises(ValueError, match=r'no finished run in .*FloatingPointError'):
+        write_report(results, tmp_path / 'runs')
+
+
+@pytest.mark.parametrize(('width', 'dark'), [(1200, False), (420, True)])
+def test_chromium_shows_the_ablation(grid, tmp_path, width, dark):
+    chromium = shutil.which('chromium')
+    if chromium is None:
+        pytest.skip('no chromium')
+    page, shot = write_report(grid, tmp_path / 'runs'), tmp_path / 'page.png'
+    command = [
+        chromium, '--headless=new', '--no-sandbox', '--disable-gpu',
+        f'--user-data-dir={tmp_path / "profile"}', '--enable-logging=stderr', '--v=0',
+        f'--window-size={width},1600', f'--screenshot={shot}',
+        *(['--blink-settings=preferredColorScheme=0'] if dark else []),
+        page.as_uri(),
+    ]  # fmt: skip
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert 'CONSOLE' not in result.stderr
+    pixels = np.asarray(Image.open(shot).convert('L'), float)
+    ink, paper = (pixels < 90).mean(), (pixels > 200).mean()
+    assert (ink > paper) == dark
+    assert min(ink, paper) > 0.005
