@@ -127,7 +127,7 @@ def test_frozen_variant_of_each():
 
 def test_nuclei_demo(tmp_path):
     """Instance numbers become one class; 255 stays ignored."""
-    job, options = plan('fcn_r18-w16_120i_nuclei', 'random', tmp_path)
+    job, options = plan('fcn_r18-w16_400i_nuclei', 'random', tmp_path)
     runner = build_runner(options)
     dataset = runner.build_dataloader(runner.cfg.val_dataloader).dataset
     mask = dataset[1]['data_samples'].gt_sem_seg.data[0]
