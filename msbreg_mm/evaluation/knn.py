@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from msbreg_mm.evaluation.features import row_chunks
 
 # Columns of a similarity block, in multiples of its rows: wide enough that the
-# selection of neighbours is seldom repeated, small enough for 32 MB by default.
-_BANK_CHUNKS = 8
+# selection of neighbours is seldom repeated, small enough for 64 MB by default.
+_BANK_CHUNKS = 16
 
 Array = Tensor | np.ndarray
 
@@ -86,18 +86,25 @@ def _nearest(
     bank: Array, queries: Sequence[Tensor], k: int, chunk_size: int
 ) -> list[tuple[Tensor, Tensor]]:
     """Return similarities and rows of the k nearest, (q, k), in falling order."""
-    best = [(query.new_empty(len(query), 0), _rows(query, 0, 0)) for query in queries]
+    best = [
+        (
+            query.new_empty(len(query), 0),
+            torch.empty(len(query), 0, dtype=torch.int64, device=query.device),
+        )
+        for query in queries
+    ]
     for start, part in _bank_chunks(bank, chunk_size):
         # Moved and normalised once for all queries.
         part = _normalize(part.to(queries[0]), 'bank', bank)
         for index, query in enumerate(queries):
-            similarity, rows = best[index]
+            similarity = query @ part.mT
+            position = _stable_topk(similarity, min(k, len(part)))
             # Equal similarities stand in the order of the bank: the best so far,
             # all of lower rows, are to the left.
-            candidates = torch.cat([similarity, query @ part.mT], dim=1)
-            position = _stable_topk(candidates, min(k, candidates.shape[1]))
-            rows = torch.cat([rows, _rows(query, start, len(part))], dim=1)
-            best[index] = candidates.gather(1, position), rows.gather(1, position)
+            values = torch.cat([best[index][0], similarity.gather(1, position)], dim=1)
+            rows = torch.cat([best[index][1], position + start], dim=1)
+            position = _stable_topk(values, min(k, values.shape[1]))
+            best[index] = values.gather(1, position), rows.gather(1, position)
     return best
 
 
@@ -131,17 +138,12 @@ def _normalize(features: Tensor, name: str, whole: Array) -> Tensor:
     )
 
 
-def _rows(query: Tensor, start: int, count: int) -> Tensor:
-    """Return row numbers, the same for each query, (q, count)."""
-    numbers = torch.arange(start, start + count, device=query.device)
-    return numbers.expand(len(query), -1)
-
-
 def _stable_topk(values: Tensor, k: int) -> Tensor:
     """Return the positions of the k largest, ties to the left, in order."""
-    top, position = values.topk(k, dim=1)
+    top, position = values.topk(min(k + 1, values.shape[1]), dim=1)
+    position = position[:, :k]
     # topk may take any of the values that tie for the last place.
-    tied = (values >= top[:, -1:]).sum(dim=1) > k
+    tied = (top[:, k - 1 : k] == top[:, k:]).any(dim=1)
     if bool(tied.any()):
         order = values[tied].argsort(dim=1, descending=True, stable=True)
         position[tied] = order[:, :k]

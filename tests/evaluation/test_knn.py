@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from msbreg_mm.evaluation import knn_accuracy, knn_predict
+from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.knn import _stable_topk
 
 
@@ -108,7 +111,7 @@ def test_scale_of_features_does_not_matter() -> None:
 @pytest.mark.parametrize('chunk_size', [1, 100])
 def test_equal_similarities_go_to_the_lower_row(chunk_size: int) -> None:
     # 40 copies of one feature: the first k vote. With chunk_size = 1 they are
-    # spread over chunks of 8 rows.
+    # spread over chunks of 16 rows.
     bank = torch.tensor([[0.0, 1.0]] + [[1.0, 0.0]] * 40)
     labels = torch.tensor([9] + [3] * 5 + [1] * 35)
     got = knn_predict(
@@ -158,6 +161,75 @@ def test_real_images_beat_chance(shared_data: Path) -> None:
     assert min(accuracy.values()) > 20  # 10 classes, raw pixels
 
 
+@pytest.mark.parametrize('temperature', [0.07, 0.1])
+def test_agrees_with_scikit_learn_on_real_features(
+    cifar_features: tuple[FeatureSet, FeatureSet], temperature: float
+) -> None:
+    train, val = cifar_features
+    ks = (10, 20, 200)
+    got = knn_predict(train.features, train.labels, val.features, ks, [temperature])
+    for k in ks:
+        reference = KNeighborsClassifier(
+            n_neighbors=k,
+            metric='cosine',
+            algorithm='brute',
+            weights=lambda distance: np.exp((1 - distance) / temperature),
+        ).fit(train.features.astype(np.float64), train.labels)
+        expected = reference.predict(val.features.astype(np.float64))
+        np.testing.assert_array_equal(got[k, temperature].numpy(), expected)
+
+
+def test_memory_mapped_bank(tmp_path: Path) -> None:
+    bank, labels, queries, truth = digits()
+    expected = knn_accuracy(bank.float(), labels, queries.float(), truth)
+    for dtype in (np.float32, np.float16):
+        np.save(tmp_path / 'bank.npy', bank.numpy().astype(dtype))
+        mapped = np.load(tmp_path / 'bank.npy', mmap_mode='r')
+        found = knn_accuracy(
+            mapped, labels.numpy(), queries.numpy().astype(dtype), truth.numpy(),
+            chunk_size=50, device='cpu',
+        )  # fmt: skip
+        assert found == expected  # pixels are small integers
+
+
+# A process of its own; queries, their neighbours and one block, not the bank.
+MEMORY = """
+import sys
+import numpy as np
+from pathlib import Path
+from msbreg_mm.evaluation import knn_predict
+
+def mib(name):
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return int(next(x for x in lines if x.startswith(name)).split()[1]) / 1024
+
+def call(bank):
+    labels = np.zeros(len(bank), np.int64)
+    knn_predict(bank, labels, np.ones((64, 256), np.float32), [20], chunk_size=64)
+
+call(np.ones((100, 256), np.float32))
+bank = np.load(sys.argv[1], mmap_mode='r')
+for part in (bank[:8192], bank):
+    Path('/proc/self/clear_refs').write_text('5')
+    before = mib('VmRSS')
+    call(part)
+    print(mib('VmHWM') - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='reads /proc')
+def test_memory_does_not_grow_with_the_bank(tmp_path: Path) -> None:
+    # 128 MiB, and its first 8 MiB.
+    path = tmp_path / 'bank.npy'
+    bank = np.lib.format.open_memmap(path, 'w+', np.float32, (131072, 256))
+    bank[:] = 1
+    bank.flush()
+    command = [sys.executable, '-c', MEMORY, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    small, large = (float(line) for line in done.stdout.split())
+    assert large < small + 8
+
+
 def test_a_class_that_the_bank_lacks_is_missed() -> None:
     bank, labels = direction(0, 90), torch.tensor([0, 1])
     accuracy = knn_accuracy(bank, labels, direction(1, 89), torch.tensor([0, 5]), (1,))
@@ -195,5 +267,7 @@ def test_errors() -> None:
     bank[4, 1] = torch.nan
     with pytest.raises(ValueError, match='bank: 1 of 6 features hold NaN'):
         knn_predict(bank, labels, queries, ks=(1,))
+    with pytest.raises(ValueError, match='bank: 1 of 6 features hold NaN'):
+        knn_predict(bank.numpy(), labels, queries, ks=(1,))
     with pytest.raises(ValueError, match='queries: 1 of 6 features hold NaN'):
         knn_predict(queries, labels[:3], bank, ks=(1,))
