@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import wraps
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from msbreg_mm.transfer.cluster import Cluster, local_cluster
@@ -19,7 +18,12 @@ from msbreg_mm.transfer.report import write_report
 from msbreg_mm.transfer.runner import JobStatus, State, run_suite
 from msbreg_mm.transfer.store import read_records
 from msbreg_mm.transfer.table import build_tables
-from msbreg_mm.transfer.tasks import find_tasks, load_task, resolve_tasks
+from msbreg_mm.transfer.tasks import (
+    CONFIG_ROOT,
+    find_tasks,
+    read_about,
+    resolve_tasks,
+)
 from msbreg_mm.transfer.trainer import Trainer
 
 INTERRUPTED = 130
@@ -138,15 +142,18 @@ def report(
 
 
 def list_tasks(console: Console | None = None) -> int:
-    """Print the shipped tasks with protocol and schedule."""
-    table = Table(box=None, header_style='dim')
-    for title in ('task', 'protocol', 'schedule', 'metrics'):
-        table.add_column(title, overflow='fold', no_wrap=title == 'task')
-    for file in find_tasks():
-        task = load_task(file)
-        metrics = ', '.join(metric.title for metric in task.metrics)
-        table.add_row(task.name, task.protocol, str(task.schedule), metrics)
-    (console or Console()).print(table)
+    """Print the shipped tasks with protocol and description, by folder."""
+    console = console or Console()
+    folder = ''
+    for file in sorted(find_tasks()):
+        if (name := str(file.parent.relative_to(CONFIG_ROOT))) != folder:
+            folder = name
+            console.print(Text(f'configs/{folder}', style='dim'))
+        about = read_about(file)
+        console.print(Text(f'  {file.stem}', style='bold'), soft_wrap=True)
+        for key in ('protocol', 'description'):
+            if text := about.get(key):
+                console.print(Text(f'      {text}'), soft_wrap=True)
     return 0
 
 

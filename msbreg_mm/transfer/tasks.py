@@ -209,8 +209,15 @@ def _own_transfer(path: Path) -> ast.expr | None:
     return None
 
 
-def _own_protocol(path: Path) -> str | None:
-    """Read the protocol label that stands in the file itself."""
+def read_about(path: Path) -> dict[str, Any]:
+    """Read what the file itself says in ``transfer``, without its bases.
+
+    Args:
+        path: Config file; it is not run.
+
+    Returns:
+        The entries that are plain values; computed ones are left out.
+    """
     node = _own_transfer(path)
     pairs: list[tuple[Any, ast.expr]] = []
     if isinstance(node, ast.Call):
@@ -220,18 +227,25 @@ def _own_protocol(path: Path) -> str | None:
             (key.value if isinstance(key, ast.Constant) else None, value)
             for key, value in zip(node.keys, node.values, strict=True)
         ]
+    found = {}
     for key, value in pairs:
-        if key == 'protocol':
-            try:
-                label = ast.literal_eval(value)
-            except ValueError:
-                label = None
-            if not isinstance(label, str) or not label.strip():
-                raise ValueError(
-                    f'{path}: transfer.protocol must be a plain, non-empty string'
-                )
-            return label.strip()
-    return None
+        try:
+            found[key] = ast.literal_eval(value)
+        except ValueError:
+            if key == 'protocol':
+                found[key] = None
+    return found
+
+
+def _own_protocol(path: Path) -> str | None:
+    """Read the protocol label that stands in the file itself."""
+    about = read_about(path)
+    if 'protocol' not in about:
+        return None
+    label = about['protocol']
+    if not isinstance(label, str) or not label.strip():
+        raise ValueError(f'{path}: transfer.protocol must be a plain, non-empty string')
+    return label.strip()
 
 
 def _metric(item: Any, path: Path) -> Metric:
