@@ -108,5 +108,6 @@ def test_report_of_a_missing_folder(capsys):
 def test_list_tasks(console):
     assert list_tasks(console) == 0
     text = console.export_text()
-    assert 'protocol' in text
-    assert 'mask-rcnn' in text
+    assert 'configs/transfer/coco\n' in text
+    assert '  mask-rcnn_r50-c4_1x_coco\n      COCO Mask R-CNN R50-C4 1x\n' in text
+    assert '  faster-rcnn_r18-w16-fpn_12e_bccd\n' in text
