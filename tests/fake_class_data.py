@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -47,13 +48,13 @@ def lines(path: Path, texts: Sequence[str]) -> None:
     path.write_text('\n'.join(texts) + '\n')
 
 
-def write_lists(root: Path, names: Sequence[str], each: int) -> None:
+def write_lists(root: Path, names: Sequence[str], each: int, folder: str = '') -> None:
     """ImageNet, Places205 and iNaturalist: lists ``path label`` in ``meta``."""
     for split in ('train', 'val'):
-        folder = 'train_val2018' if 'iNat' in root.name else split
+        place = root / (folder or split)
         patterns = [f'{name}/{name}_{split[0]}{{n}}.JPEG' for name in names]
-        images = write_images(root / folder, patterns, each)
-        found = [f'{p.relative_to(root / folder)} {label}' for p, label in images]
+        images = write_images(place, patterns, each)
+        found = [f'{p.relative_to(place)} {label}' for p, label in images]
         lines(root / 'meta' / f'{split}.txt', found)
 
 
@@ -164,8 +165,7 @@ def write_sun(root: Path, each: int = 4) -> None:
         lines(root / f'Partitions/{split}_01.txt', found)
 
 
-def write_cifar(root: Path, each: int = 4) -> None:
-    fine = root.name == 'cifar100'
+def write_cifar(root: Path, each: int = 4, fine: bool = False) -> None:
     folder = root / ('cifar-100-python' if fine else 'cifar-10-batches-py')
     folder.mkdir(parents=True)
     names = ['train'] if fine else [f'data_batch_{i}' for i in range(1, 6)]
@@ -184,9 +184,8 @@ def write_voc07(root: Path, each: int = 10) -> None:
     (root / 'ImageSets/Main/trainval.txt').write_text(''.join(lists))
 
 
-def write_folders(root: Path, each: int = 2) -> None:
+def write_folders(root: Path, each: int = 2, classes: int = 17) -> None:
     """The packs of the demo, with all their classes."""
-    classes = 99 if 'caltech' in root.name else 17
     for split in ('train', 'val'):
         names = [f'class{i:03}/{{n}}.jpg' for i in range(classes)]
         write_images(root / split, names, each)
@@ -205,16 +204,24 @@ def write_packs(root: Path, each: int = 40) -> None:
         )
 
 
+def write_places(root: Path, each: int = 4) -> None:
+    write_lists(root, ('abbey', 'alley'), each)
+
+
+def write_inat(root: Path, each: int = 4) -> None:
+    write_lists(root, ('Fungi', 'Aves'), each, 'train_val2018')
+
+
 # By the name of the folder in the configs.
 LAYOUTS: dict[str, Callable[..., None]] = {
     'imagenet': write_imagenet,
-    'Places205': lambda root, each=4: write_lists(root, ('abbey', 'alley'), each),
-    'iNaturalist2018': lambda root, each=4: write_lists(root, ('a', 'b'), each),
+    'Places205': write_places,
+    'iNaturalist2018': write_inat,
     'fgvc-aircraft-2013b': write_aircraft,
     'caltech-101': write_caltech,
     'Stanford_Cars': write_cars,
     'cifar10': write_cifar,
-    'cifar100': write_cifar,
+    'cifar100': partial(write_cifar, fine=True),
     'CUB_200_2011': write_cub,
     'dtd': write_dtd,
     'Flowers102': write_flowers,
@@ -222,7 +229,7 @@ LAYOUTS: dict[str, Callable[..., None]] = {
     'Oxford-IIIT_Pets': write_pets,
     'SUN397': write_sun,
     'VOC2007': write_voc07,
-    'caltech101_80px': write_folders,
+    'caltech101_80px': partial(write_folders, classes=99),
     'flowers17_80px_a': write_folders,
     'cifar10_24k': write_packs,
 }

@@ -1,19 +1,25 @@
 """Every classification config trains two steps or probes, and is scored."""
 
+import gc
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from fake_class_data import classes_of, forget_md5, write_layout
+from mmengine.config import utils as config_utils
+from mmengine.dataset import default_collate
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
 from torch import nn
 
+from msbreg_mm.engine.data_check import check_data
 from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
 from msbreg_mm.transfer.published import published_rows
 from msbreg_mm.transfer.scalars import read_log
 from msbreg_mm.transfer.tasks import _own_protocol, load_task
+from msbreg_mm.utils.upstream import import_scope
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / 'configs' / 'transfer' / 'classification'
@@ -29,11 +35,8 @@ DEFAULT = (
     'linear_r50_84e_inat18',
     'semisup-vicreg_r50_20e_in1k-1pct',
     'finetune_r50_5k_voc07',
-    'finetune_r50_5k_cifar10',
     'logistic_r50_aircraft',
-    'logistic_r50_pets',
     'svm_r50_voc07',
-    'finetune_r18-w16_30e_flowers17',
     'probe_r18-w16_flowers17',
 )
 # Metric of each data set, as ssl-transfer has it; CUB's is this project's choice.
@@ -49,6 +52,14 @@ class Start(Hook):
 
     def before_train(self, runner):
         self.state = {k: v.clone() for k, v in runner.model.state_dict().items()}
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _metafiles_once():
+    """For every config mmengine reads all metafiles of mmpretrain: 0.15 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(config_utils, 'load', cache(config_utils.load))
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -96,8 +107,9 @@ def tiny(config, data):
         unit = 'max_iters' if 'max_iters' in cfg.train_cfg else 'max_epochs'
         length = 2 if unit == 'max_iters' else 1
         changes |= {f'train_cfg.{unit}': length, 'train_cfg.val_interval': length}
-    for name in ('train', 'val', 'test'):
-        loader = f'{name}_dataloader'
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if loader not in cfg:
+            continue
         changes |= {f'{loader}.num_workers': 0, f'{loader}.persistent_workers': False}
         dataset = cfg[loader].dataset
         parts = dataset.get('datasets')
@@ -171,6 +183,34 @@ def test_runs_and_is_scored(name, data, tmp_path, monkeypatch):
         if 'low-shot' in name and metric.key[-1] not in '12':
             continue
         assert 0 <= metric.scale * values[metric.key] <= 100, metric
+
+
+def test_all_build(data, monkeypatch):
+    """Model, data and optimizer of every config, with one batch of both sets."""
+    import_scope('mmpretrain')
+    from mmpretrain.registry import DATASETS, MODELS
+
+    forget_md5(monkeypatch)
+    monkeypatch.setattr(gc, 'collect', int)  # after every set's serialisation
+    built = {}
+    for config in (CONFIGS | DEMO).values():
+        options = LaunchOptions(str(config), 'unused', cfg_options=tiny(config, data))
+        cfg = resolve_config(options)
+        check_data(cfg)
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            model = nn.ModuleDict()
+            for part in ('backbone', 'neck', 'head'):
+                if part in cfg.model:
+                    key = str(cfg.model[part])  # many configs share a backbone
+                    built[key] = built.get(key) or MODELS.build(cfg.model[part])
+                    model[part] = built[key]
+            build_optim_wrapper(model, cfg.optim_wrapper)
+            for loader in (cfg.train_dataloader, cfg.val_dataloader):
+                dataset = DATASETS.build(loader.dataset)
+                batch = default_collate([dataset[0], dataset[len(dataset) - 1]])
+                assert batch['inputs'].dtype == torch.uint8
+                assert len(batch['data_samples']) == 2
+                assert 'gt_label' in batch['data_samples'][0]
 
 
 @pytest.mark.parametrize(
