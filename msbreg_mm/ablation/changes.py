@@ -59,8 +59,9 @@ def scale_schedule(cfg: MutableMapping[str, Any], epochs: int) -> None:
     if not isinstance(epochs, int) or epochs < 1:
         raise ChangeError(f'{EPOCHS} must be a whole number from 1, got {epochs!r}')
     cfg['train_cfg']['max_epochs'] = epochs
-    schedulers = cfg.get('param_scheduler') or []
-    for scheduler in [schedulers] if isinstance(schedulers, Mapping) else schedulers:
+    found: Any = cfg.get('param_scheduler') or []
+    schedulers: list[Any] = [found] if isinstance(found, Mapping) else list(found)
+    for scheduler in schedulers:
         if not scheduler.get('by_epoch', True):
             continue
         begin = scheduler.get('begin', 0)

@@ -129,8 +129,8 @@ def _dots(layout: Layout, results: Results, column: Column) -> str:
         groups = {title: group for title, group in groups.items() if group}
         return grouped_dots(groups, column.title, layout.palette) if groups else ''
     found = {row.variant.name: _finite(row.by_seed(column.key)) for row in results.rows}
-    values = {name: list(seeds.values()) for name, seeds in found.items() if seeds}
-    return seed_dots(values, column.title, layout.palette) if values else ''
+    drawn = {name: list(seeds.values()) for name, seeds in found.items() if seeds}
+    return seed_dots(drawn, column.title, layout.palette) if drawn else ''
 
 
 def _bands(panel: Mapping[str, Row], key: str) -> Bands:

@@ -159,11 +159,11 @@ def load_ablation(path: str | Path) -> Ablation:
             + ', '.join(sorted(_KEYS))
         )
     grid = about.get('grid') or {}
-    variants = [
+    named = [
         *expand_grid(grid, path),
         *named_variants(about.get('variants') or {}, path),
     ]
-    variants = [_with_base(name, *rest, about, path) for name, *rest in variants]
+    variants = [_with_base(*one, about, path) for one in named]
     ablation = Ablation(
         name=path.stem,
         variants=tuple(variants),

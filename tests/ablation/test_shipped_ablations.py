@@ -26,6 +26,17 @@ def test_shipped_ablation_is_short_and_valid(path):
     assert resolve_tasks(ablation.tasks)
 
 
+def test_example_of_the_docs(tmp_path):
+    text = (FOLDER.parents[1] / 'docs' / 'ablations.md').read_text()
+    example = text.partition('```python\n')[2].partition('```')[0]
+    assert len(example.splitlines()) < 25
+    path = tmp_path / 'example.py'
+    path.write_text(example.replace("'_base_/", f"'{FOLDER}/_base_/"))
+    ablation = load_ablation(path)
+    assert len(ablation.variants) == 9
+    assert resolve_tasks(ablation.tasks)
+
+
 def write_pack(folder, images=24):
     """Write train.npz and val.npz of encoded images, as the cifar10_24k pack has."""
     rng = np.random.default_rng(0)

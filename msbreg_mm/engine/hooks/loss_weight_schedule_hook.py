@@ -6,7 +6,6 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
-from torch import nn
 
 from msbreg_mm.registry import HOOKS
 
@@ -103,7 +102,7 @@ class LossWeightScheduleHook(Hook):
             p = (1 - math.cos(math.pi * p)) / 2
         return self.start + (self.end - self.start) * p
 
-    def _find(self, runner: Runner) -> nn.Module:
+    def _find(self, runner: Runner) -> Any:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         found = dict(model.named_modules()).get(self.module)
         if found is None or not hasattr(found, 'loss_weight'):
