@@ -37,7 +37,7 @@ def test_example_of_the_docs(tmp_path):
     assert resolve_tasks(ablation.tasks)
 
 
-def write_pack(folder, images=24):
+def write_pack(folder, images=32):
     """Write train.npz and val.npz of encoded images, as the cifar10_24k pack has."""
     rng = np.random.default_rng(0)
     encoded = []
@@ -64,9 +64,10 @@ def test_every_variant_trains(path, tmp_path):
     from msbreg_mm.engine.launch import LaunchOptions, resolve_config
 
     write_pack(tmp_path)
-    for variant in load_ablation(path).variants:
-        if variant.base is None:
-            continue
+    variants = [v for v in load_ablation(path).variants if v.base is not None]
+    if len(variants) > 12:  # methods: each with all regularisers and with none
+        variants = [v for v in variants if v.name.endswith(('none', 'both'))]
+    for variant in variants:
         cfg = variant.config()
         # mmcv's loggers and hooks are named by the experiment, once per process.
         cfg.update(experiment_name=f'{path.stem}-{variant.slug}', visualizer=None)
@@ -74,7 +75,7 @@ def test_every_variant_trains(path, tmp_path):
         Config(cfg).dump(file)
         options = {
             'data_root': str(tmp_path),
-            'train_dataloader.batch_size': 12,
+            'train_dataloader.batch_size': 16,  # divides MoCo's queue
             'train_dataloader.dataset.indices': None,
             'train_cfg.max_epochs': 1,
             'param_scheduler': None,
