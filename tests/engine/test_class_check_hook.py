@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_class_data import forget_md5, write_layout
 from mmengine.config import Config
 from PIL import Image
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from msbreg_mm.engine.data_check import check_data
 from msbreg_mm.engine.hooks import ClassCheckHook
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.evaluation.extraction import describe_dataset
 from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')
@@ -150,3 +152,12 @@ def test_data_files(tmp_path):
     (tmp_path / 'd').touch()
     check_data(cfg)
     check_data(Config(dict(data_root='s3://bucket', data_files=['d'])))
+
+
+def test_data_sets_without_a_folder_of_images_have_a_name(tmp_path, monkeypatch):
+    forget_md5(monkeypatch)
+    from mmpretrain.datasets import CIFAR10
+
+    write_layout('cifar10', tmp_path)
+    dataset = CIFAR10(data_root=str(tmp_path / 'cifar10'), download=False)
+    assert describe_dataset(dataset) == str(tmp_path / 'cifar10')
