@@ -72,11 +72,13 @@ def test_whole_ablation(ablate, write_ablation, tmp_path):
     assert not (runs / 'probe_tiny/bad').exists()
 
     rows = [x for x in (runs / 'ablation.md').read_text().splitlines() if x[:1] == '|']
-    assert rows[0].startswith('| variant | seeds | 20-NN | rank | effective rank, emb')
-    assert rows[2].startswith('| full | 2 | 22.5 ± 0.7 | 5.0 ± 0.0 | 40.5 ± 0.7 |')
-    assert rows[3].startswith('| bad | 0 (2 diverged) | – |')
-    assert '| 2 of 2 | -1.0 [-1.0, -1.0]* |' in rows[4]
-    assert rows[5].startswith('| none | 2 | 20.5 ± 0.7 |')
+    assert rows[0].startswith('| variant | seeds | 20-NN | Δ 20-NN | rank | effective')
+    assert rows[2].startswith('| full | 2 | 22.5 ± 0.7 | – | 5.0 ± 0.0 | 40.5 ± 0.7 |')
+    assert rows[3].startswith('| bad | 0 (2 diverged) | – | – | – | – | – | – |')
+    assert (
+        '| 21.5 ± 0.7 | -1.0 [-1.0, -1.0]* | 5.0 ± 0.0 | 1.0 ± 0.0 | 2 of 2' in rows[4]
+    )
+    assert rows[5].startswith('| none | 2 | 20.5 ± 0.7 | -2.0 [-2.0, -2.0]* |')
     content = json.loads((runs / 'ablation.json').read_text())
     full, bad, flat, _ = content['variants']
     assert full['runs'][0]['collapsed'] is False
