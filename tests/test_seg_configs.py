@@ -1,6 +1,7 @@
 """Every segmentation config trains two iterations and is scored, in its own layout."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torchvision
 from fake_seg_data import write_seg_dataset
 from mmengine.config import Config
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import LaunchOptions, build_runner, run_test
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
 from msbreg_mm.transfer.published import published_rows
 from msbreg_mm.transfer.record import make_record, read_final_log
@@ -135,7 +136,15 @@ def test_nuclei_demo(tmp_path):
     assert mask.unique().tolist() == [0, 1, 255]
     assert torch.equal(mask == 1, block(mask.shape))
     runner.train()
-    assert 0 <= make_record(job, (), 1.0, 'now').metrics['mIoU'] <= 100
+    metrics = make_record(job, (), 1.0, 'now').metrics
+    assert 0 <= metrics['mIoU'] <= 100
+    # tools/test.py gives the same numbers, and writes them
+    names = {**options.cfg_options, 'visualizer.name': 'scored'}
+    out = tmp_path / 'metrics.json'
+    again = replace(options, checkpoint=None, cfg_options=names)
+    scored = run_test(again, str(job.folder / 'iter_2.pth'), str(out))
+    assert json.loads(out.read_text()) == scored
+    assert scored['mIoU'] == metrics['mIoU']
 
 
 def block(shape):

@@ -124,7 +124,8 @@ def run_test(
             'config and the --cfg-options that it was trained with (vis_data/config.py '
             'in its work directory)'
         ) from None
-    metrics = runner.test()
+    # mmseg's are numpy numbers, which JSON does not take.
+    metrics = {key: float(value) for key, value in runner.test().items()}
     if out is not None and is_main_process():
         text = json.dumps(metrics, indent=2) + '\n'
         put_text(text, out, backend_args={'backend': 'msbreg_atomic'})
