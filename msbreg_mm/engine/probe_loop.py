@@ -140,8 +140,8 @@ class ProbeLoop(BaseLoop):
                 names = [folder]
                 broadcast_object_list(names)
                 return self._probe(FeatureCache(names[0]))
-        folder = self.cache_dir or os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE
-        return self._probe(FeatureCache(folder))
+        place = self.cache_dir or os.environ.get(CACHE_VARIABLE) or DEFAULT_CACHE
+        return self._probe(FeatureCache(place))
 
     def _probe(self, cache: FeatureCache) -> dict[str, float]:
         train = self._features(cache, self.dataloader, 'train')

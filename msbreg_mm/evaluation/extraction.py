@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 
@@ -128,7 +128,7 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def extract_features(
-    model: nn.Module,
+    model: Any,
     loader: DataLoader,
     rows: range,
     context: Callable[[], AbstractContextManager] = nullcontext,
@@ -155,7 +155,7 @@ def extract_features(
         row += len(features)
 
 
-def feature_size(model: nn.Module, loader: DataLoader) -> int:
+def feature_size(model: Any, loader: DataLoader) -> int:
     """Return the number of dimensions, from the first image."""
     model_rows = extract_features(model, loader, range(1))
     return next(model_rows)[1].shape[1]
@@ -163,7 +163,9 @@ def feature_size(model: nn.Module, loader: DataLoader) -> int:
 
 def _in_order(loader: DataLoader, rows: range) -> DataLoader:
     """Make a loader of these rows: in order, none left out, none twice."""
-    batch_size = loader.batch_size or getattr(loader.batch_sampler, 'batch_size', 1)
+    batch_size: int = loader.batch_size or getattr(
+        loader.batch_sampler, 'batch_size', 1
+    )
     workers = loader.num_workers if len(rows) > batch_size else 0
     return DataLoader(
         Subset(loader.dataset, rows),

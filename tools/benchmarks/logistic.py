@@ -51,7 +51,7 @@ def path(solver: Solver, x: np.ndarray, y: np.ndarray, classes: int) -> list[dic
 def report(args: argparse.Namespace) -> None:
     """Run all solvers and print the table."""
     x, y = data(args.images, args.dim, args.classes)
-    solvers = {
+    solvers: dict[str, Solver] = {
         'torch': TorchSolver(args.device),
         'scikit-learn': SklearnSolver(),
         'scikit-learn, tol 1e-6': SklearnSolver(max_iter=5000, tol=1e-6),

@@ -1,6 +1,7 @@
 """The logistic regression probe."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.logging import print_log
 
@@ -80,7 +81,9 @@ class LogisticProbe(Probe):
         self.validation_fraction = validation_fraction
         self.solver = solver
         self.device = device
-        self.limits = {'max_iter': max_iter, **({} if tol is None else {'tol': tol})}
+        self.limits: dict[str, Any] = {'max_iter': max_iter}
+        if tol is not None:
+            self.limits['tol'] = tol
 
     def __call__(
         self, train: FeatureSet, val: FeatureSet, seed: int
