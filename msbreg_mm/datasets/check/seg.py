@@ -108,14 +108,14 @@ def _indices(path: Path, size: tuple[int, int]) -> set[int] | str:
     try:
         with Image.open(path) as image:
             mode, own = image.mode, image.size
-            counts = np.bincount(np.asarray(image).ravel()) if mode in 'PL' else []
+            pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         return str(error).replace(str(path), path.name) or type(error).__name__
     if mode not in 'PL':
         return f'mode {mode}; 8-bit class indices expected'
     if own != size:
         return f'{own[0]} x {own[1]}, the image has {size[0]} x {size[1]}'
-    return set(np.flatnonzero(counts).tolist())
+    return set(np.flatnonzero(np.bincount(pixels.ravel())).tolist())
 
 
 def _hint(path: Path) -> str:
