@@ -163,9 +163,9 @@ def feature_size(model: Any, loader: DataLoader) -> int:
 
 def _in_order(loader: DataLoader, rows: range) -> DataLoader:
     """Make a loader of these rows: in order, none left out, none twice."""
-    batch_size: int = loader.batch_size or getattr(
-        loader.batch_sampler, 'batch_size', 1
-    )
+    batch_size = loader.batch_size
+    if batch_size is None:  # a batch sampler of its own
+        batch_size = int(getattr(loader.batch_sampler, 'batch_size', 1))
     workers = loader.num_workers if len(rows) > batch_size else 0
     return DataLoader(
         Subset(loader.dataset, rows),
