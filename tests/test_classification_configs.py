@@ -127,7 +127,7 @@ def tiny(config, data):
     for index, probe in enumerate(cfg.train_cfg.get('probes', ())):
         where = f'train_cfg.probes.{index}'
         if probe.type == 'msbreg_mm.LogisticProbe':
-            changes[f'{where}.l2_grid'] = (100.0, 10.0)
+            changes |= {f'{where}.l2_grid': (100.0, 10.0), f'{where}.max_iter': 20}
         if probe.type == 'msbreg_mm.SVMProbe':
             changes |= {f'{where}.costs': (1.0,), 'model.neck.kernel_size': 1}
             if 'shots' in probe:
