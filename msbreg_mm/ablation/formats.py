@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from msbreg_mm.ablation.results import TIME, Column, Results, Row, RunResult
-from msbreg_mm.transfer.formats import MISSING, format_difference, pipe, tex_row
+from msbreg_mm.transfer.cells import MISSING, format_difference
+from msbreg_mm.transfer.formats import pipe, tex_row
 from msbreg_mm.transfer.statistics import Summary
 
 _CSV_COLUMNS = (

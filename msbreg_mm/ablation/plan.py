@@ -13,8 +13,9 @@ from msbreg_mm.ablation.spec import Ablation, Variant
 from msbreg_mm.transfer.job import has_result
 from msbreg_mm.transfer.plan import RANDOM, SEED, CheckpointRef, Job, plan_jobs
 from msbreg_mm.transfer.record import final_checkpoint
+from msbreg_mm.transfer.schedule import read_schedule
 from msbreg_mm.transfer.store import write_text
-from msbreg_mm.transfer.tasks import Task, read_schedule
+from msbreg_mm.transfer.tasks import Task
 
 # Folder of the pretraining runs and their name as a task.
 PRETRAINING = 'pretraining'

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from msbreg_mm.transfer.cells import format_hours
 from msbreg_mm.transfer.estimate import Estimate, estimate
-from msbreg_mm.transfer.formats import format_hours
 from msbreg_mm.transfer.job import has_result
 from msbreg_mm.transfer.plan import Job
 from msbreg_mm.transfer.runner import State

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from msbreg_mm.transfer.schedule import Schedule, read_schedule
 from msbreg_mm.transfer.settings import hash_config, label_protocol, parse_options
 from msbreg_mm.transfer.store import Identity
-from msbreg_mm.transfer.tasks import Schedule, Task, read_schedule
+from msbreg_mm.transfer.tasks import Task
 
 RANDOM = 'random'
 # In a path it stands for the seed: one pretraining run per seed.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from msbreg_mm.transfer import formats
+from msbreg_mm.transfer import cells, formats
 from msbreg_mm.transfer.overview import build_overview
 from msbreg_mm.transfer.plots import Palette
 from msbreg_mm.transfer.predictions import SCORE
@@ -72,8 +72,8 @@ def render_page(
         sections=[describe_table(table, palette) for table in tables],
         pretraining=describe_pretraining(pretraining, palette),
         failures=read_failures(work_dir),
-        formats=formats,
-        overview=formats.overview_cells(build_overview(tables)),
+        cells=cells,
+        overview=cells.overview_cells(build_overview(tables)),
         scaled=scaled,
         score=SCORE,
         hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,

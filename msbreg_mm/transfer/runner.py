@@ -181,17 +181,26 @@ def _stop_trainer(folder: Path, number: signal.Signals) -> None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C."""
+    """Treat SIGTERM as Ctrl-C, and let Ctrl-C reach the jobs.
+
+    A shell starts its background jobs with SIGINT ignored, which jobs would inherit:
+    submitit's cancel, a SIGINT, would not end those that have just started.
+    """
 
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
+    handlers = {signal.SIGTERM: interrupt, signal.SIGINT: signal.default_int_handler}
     try:
-        previous = signal.signal(signal.SIGTERM, interrupt)
+        previous = {
+            number: signal.signal(number, handler)
+            for number, handler in handlers.items()
+        }
     except ValueError:  # not the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

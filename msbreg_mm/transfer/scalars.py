@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from msbreg_mm.transfer.tasks import Schedule
+from msbreg_mm.transfer.schedule import Schedule
 
 # In validation lines next to the metrics.
 _NOT_METRICS = {'data_time', 'time', 'step', 'epoch', 'iter', 'memory'}

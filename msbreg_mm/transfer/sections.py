@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msbreg_mm.transfer.cells import format_difference
 from msbreg_mm.transfer.details import KINDS, Details, read_details
-from msbreg_mm.transfer.formats import format_difference
 from msbreg_mm.transfer.plots import Palette, band_plot, bar_plot, seed_dots
 from msbreg_mm.transfer.predictions import Picture, compare_predictions
 from msbreg_mm.transfer.scalars import read_log

@@ -25,6 +25,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from msbreg_mm.transfer.schedule import Schedule, read_schedule
+
 CONFIG_ROOT = Path(__file__).parents[2] / 'configs'
 # Folders that are searched for tasks given by name.
 TASK_FOLDERS = (CONFIG_ROOT / 'transfer', CONFIG_ROOT / 'demo')
@@ -55,27 +57,6 @@ class Metric:
     key: str
     title: str
     scale: float = 100.0
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long a task trains.
-
-    Attributes:
-        unit: ``'epoch'`` or ``'iter'``.
-        total: Number of epochs or iterations.
-        batch_size: Images per process and step.
-        log_interval: Iterations between two lines of ``scalars.json``.
-    """
-
-    unit: str
-    total: int
-    batch_size: int
-    log_interval: int = 10
-
-    def __str__(self) -> str:
-        unit = 'iterations' if self.unit == 'iter' else 'epochs'
-        return f'{self.total:,} {unit}, batch {self.batch_size}'
 
 
 @dataclass(frozen=True)
@@ -268,26 +249,3 @@ def _gpu_seconds(given: Any, path: Path) -> tuple[float, str] | None:
             f'{path}: transfer.gpu_seconds holds {given!r}; write (seconds, source), '
             "e.g. (2.1, 'V100, detectron2 model zoo')"
         ) from None
-
-
-def read_schedule(cfg: Config) -> Schedule:
-    """Read how long a config trains.
-
-    Args:
-        cfg: Config with ``train_cfg`` and ``train_dataloader``.
-
-    Raises:
-        ValueError: If it names neither epochs nor iterations.
-    """
-    loop, loader = cfg.train_cfg, cfg.train_dataloader
-    unit = 'epoch' if loop.get('max_epochs') else 'iter'
-    total = loop.get('max_epochs') or loop.get('max_iters')
-    if not total:
-        raise ValueError(
-            f'{cfg.filename}: train_cfg has neither max_epochs nor max_iters'
-        )
-    batch = loader.get('batch_size') or (loader.get('batch_sampler') or {}).get(
-        'batch_size', 1
-    )
-    logger = (cfg.get('default_hooks') or {}).get('logger') or {}
-    return Schedule(unit, int(total), int(batch), int(logger.get('interval', 10)))

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 from test_table import make
 
-from msbreg_mm.transfer import formats
+from msbreg_mm.transfer import cells, formats
 from msbreg_mm.transfer.overview import build_overview, build_pairs
 from msbreg_mm.transfer.table import build_tables
 
@@ -27,8 +27,7 @@ def test_every_protocol_has_its_own_column(tables):
     assert list(overview.rows) == ['random', 'byol', 'msbreg']
     assert overview.rows['random'][1] is None
     assert overview.rows['byol'][1].mean == pytest.approx(50)
-    cells = formats.overview_cells(overview)
-    assert cells[2] == ['byol', '26.7 ± 2.1', '50.0']
+    assert cells.overview_cells(overview)[2] == ['byol', '26.7 ± 2.1', '50.0']
     assert '### Overview' in formats.to_markdown(tables)
     assert '### Overview' not in formats.to_markdown(tables[:1])
 
@@ -41,9 +40,9 @@ def test_pairs_agree_with_scipy(tables):
     difference = pair.differences[0]
     assert difference.p == pytest.approx(expected.pvalue)
     assert (difference.low, difference.high) == pytest.approx((low, high))
-    assert formats.pair_cells(tables[0])[1] == [
+    assert cells.pair_cells(tables[0])[1] == [
         'msbreg − byol',
         f'+5.3 [{low:+.1f}, {high:+.1f}]*, p = {expected.pvalue:.2g}',
         f'+2.7 [{low / 2:+.1f}, {high / 2:+.1f}]*, p = {expected.pvalue:.2g}',
     ]
-    assert formats.pair_cells(tables[1]) == []
+    assert cells.pair_cells(tables[1]) == []

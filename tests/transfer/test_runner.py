@@ -12,7 +12,7 @@ import pytest
 from msbreg_mm.transfer.cluster import Cluster, local_cluster
 from msbreg_mm.transfer.job import LOCK, JobRun
 from msbreg_mm.transfer.locks import FileLock, LockedError, is_locked
-from msbreg_mm.transfer.runner import State, run_suite
+from msbreg_mm.transfer.runner import State, _terminable, run_suite
 from msbreg_mm.transfer.store import read_failures, read_record, read_records
 from msbreg_mm.transfer.trainer import child_environment
 
@@ -107,7 +107,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(os.path.dirname(__file__))!r})
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
-from msbreg_mm.transfer.runner import run_suite
+from msbreg_mm.transfer.runner import run_suite, _terminable
 from msbreg_mm.transfer.tasks import load_task
 from msbreg_mm.transfer.trainer import Trainer
 from conftest import FAKE
@@ -251,3 +251,17 @@ def test_full_disk_is_a_failed_job(make_jobs, trainer, monkeypatch):
     assert not outcome.ok
     assert 'No space left on device' in outcome.reason
     assert not list(run.folder.glob('*.tmp'))
+
+
+def test_jobs_of_a_background_suite_can_be_interrupted():
+    ask = 'import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)'
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _terminable():
+            child = subprocess.run(
+                [sys.executable, '-c', ask], capture_output=True, text=True, check=True
+            )
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert child.stdout == 'False\n'

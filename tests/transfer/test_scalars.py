@@ -3,7 +3,7 @@
 import json
 
 from msbreg_mm.transfer.scalars import read_log, train_curve
-from msbreg_mm.transfer.tasks import Schedule
+from msbreg_mm.transfer.schedule import Schedule
 
 
 def write(folder, name, lines, tail=''):

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from synthetic import COLUMNS
 
-from msbreg_mm.transfer import formats
+from msbreg_mm.transfer import cells, formats
 from msbreg_mm.transfer.published import published_protocols, published_rows
 from msbreg_mm.transfer.store import (
     Identity,
@@ -95,13 +95,13 @@ def test_one_pretraining_per_seed_is_one_row():
 
 def test_cells(tables):
     (table,) = tables
-    assert formats.headers(table) == [
+    assert cells.headers(table) == [
         'checkpoint', 'seeds', 'box AP', 'mask AP', 'Δ box AP', 'Δ mask AP',
     ]  # fmt: skip
-    assert formats.cells(table, table.rows[1]) == [
+    assert cells.row_cells(table, table.rows[1]) == [
         'byol (partial checkpoint)', '1', '25.0', '12.5', '+5.0', '+2.5',
     ]  # fmt: skip
-    assert formats.cells(table, table.rows[2])[2:5] == [
+    assert cells.row_cells(table, table.rows[2])[2:5] == [
         '32.0 ± 2.0', '16.0 ± 1.0', '+10.0 [+5.0, +15.0]*',
     ]  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_absent_sizes_are_no_minus_one():
     stored.record.columns = [('coco/bbox_mAP_l', 'AP large', 100.0)]
     stored.record.metrics['coco/bbox_mAP_l'] = -1.0
     (table,) = build_tables([stored])
-    assert formats.cells(table, table.rows[0]) == ['random', '1', '–']
+    assert cells.row_cells(table, table.rows[0]) == ['random', '1', '–']
 
 
 def test_markdown_says_where_numbers_come_from(tables):
