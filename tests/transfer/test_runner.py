@@ -107,7 +107,7 @@ from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {str(os.path.dirname(__file__))!r})
 from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
-from msbreg_mm.transfer.runner import run_suite, _terminable
+from msbreg_mm.transfer.runner import run_suite
 from msbreg_mm.transfer.tasks import load_task
 from msbreg_mm.transfer.trainer import Trainer
 from conftest import FAKE
