@@ -8,8 +8,9 @@ EFFECTIVE_RANK = 'effective_rank'
 _READINGS = 'collapsed_readings'
 # Readings after this part of the training say whether it ended collapsed.
 _LATE = 0.9
-# What msbreg_mm.OnlineProbeHook logs begins so.
+# What msbreg_mm.OnlineProbeHook logs begins so; its cost is no result.
 _PROBE = 'probe/'
+_COST = 'probe/seconds'
 
 
 def curve(log: Log, key: str) -> dict[float, float]:
@@ -43,7 +44,7 @@ def curve_keys(logs: Iterable[Log]) -> list[str]:
     for log in logs:
         keys |= dict.fromkeys(log.last())
         keys |= dict.fromkeys(key for _, metrics in log.val for key in metrics)
-    probes = [key for key in keys if key.startswith(_PROBE)]
+    probes = [key for key in keys if key.startswith(_PROBE) and key != _COST]
     return [*probes, *(key for key in (EFFECTIVE_RANK,) if key in keys)]
 
 

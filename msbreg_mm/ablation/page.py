@@ -14,6 +14,8 @@ from msbreg_mm.transfer.plots import Bands, Palette, band_plot, seed_dots
 _TITLES = {
     EFFECTIVE_RANK: 'Effective rank of the embeddings',
     'probe/knn_top1': 'Online kNN top-1 (%)',
+    'probe/linear_top1': 'Online linear probe top-1 (%)',
+    'probe/effective_rank': 'Effective rank of the features (online)',
 }
 _X_LABEL = 'percent of the training'
 # More sentences than these are counted instead.
