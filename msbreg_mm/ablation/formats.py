@@ -166,7 +166,9 @@ def print_results(results: Results, console: Console) -> None:
     table = Table(header_style='dim')
     for index, name in enumerate(headers(results)):
         justify: Any = 'right' if index else 'left'
-        table.add_column(name, justify=justify, overflow='fold')
+        # The names of variants are long; the figures fold less well.
+        width = None if index else 24
+        table.add_column(name, justify=justify, overflow='fold', min_width=width)
     leaders = {
         headers(results).index(c.title): best(results, c) for c in results.columns
     }
