@@ -66,6 +66,7 @@ def write_backbone(path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # five processes: 40 s of CPU time
 def test_probes_are_a_task_of_the_suite(tmp_path):
     write_images(tmp_path / 'data')
     write_backbone(tmp_path / 'ours.pth')
