@@ -191,7 +191,7 @@ def write_folders(root: Path, each: int = 2, classes: int = 17) -> None:
         write_images(root / split, names, each)
 
 
-def write_packs(root: Path, each: int = 40) -> None:
+def write_packs(root: Path, each: int = 220) -> None:
     """JPEGs in ``.npz`` files, as the cifar10_24k pack has them."""
     write_image(root / '0.jpg', size=(32, 32))
     encoded = np.frombuffer((root / '0.jpg').read_bytes(), np.uint8)
