@@ -8,7 +8,8 @@ _base_ = [
 
 # mmpretrain registers ResLayerExtraNorm with mmdet.
 custom_imports = dict(
-    imports=['msbreg_mm.engine', 'mmpretrain.models'], allow_failed_imports=False
+    imports=['msbreg_mm.engine', 'msbreg_mm.models.res_layer_extra_norm'],
+    allow_failed_imports=False,
 )
 
 transfer = dict(
