@@ -114,12 +114,12 @@ def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
         console.print(Text(_provenance(result), style='dim'))
     if len(tables) > 1:
         head, *rows = overview_cells(build_overview(tables))
-        table = Table(title='Overview', title_justify='left', header_style='dim')
+        overview = Table(title='Overview', title_justify='left', header_style='dim')
         for index, name in enumerate(head):
-            table.add_column(name, justify='right' if index else 'left')
-        for texts in rows:
-            table.add_row(*map(Text, texts))
-        console.print(table)
+            overview.add_column(name, justify='right' if index else 'left')
+        for row_texts in rows:
+            overview.add_row(*(Text(text) for text in row_texts))
+        console.print(overview)
     if tables:
         console.print(Text(FOOTNOTE, style='dim'))
 

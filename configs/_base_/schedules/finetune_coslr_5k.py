@@ -4,9 +4,7 @@
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=5000, val_interval=5000)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(
-        type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True
-    ),
+    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True),
 )
 param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, T_max=5000, begin=0, end=5000)

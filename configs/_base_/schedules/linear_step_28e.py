@@ -2,9 +2,7 @@
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=28, val_interval=7)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(
-        type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True
-    ),
+    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4, nesterov=True),
 )
 param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, milestones=[7, 14, 21], gamma=0.1)
