@@ -6,10 +6,9 @@ machine can do. Every run is one line of `--out`; a second call runs what is mis
 """
 
 import argparse
-import json
+import copy
 import os
 import random
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from method import read_split
-from rich.console import Console
-from rich.table import Table
+from runs import run_missing, show
 
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
@@ -90,7 +88,7 @@ def train_lightly(seed: int, args: argparse.Namespace) -> torch.nn.Module:
     )
     dim = int(512 * args.width)
     online = torch.nn.Sequential(backbone, BYOLProjectionHead(dim, 1024, 256))
-    target = _copy(online)
+    target = copy.deepcopy(online)
     deactivate_requires_grad(target)
     predictor = BYOLPredictionHead(256, 1024, 256)
     criterion = NegativeCosineSimilarity()
@@ -135,12 +133,6 @@ class _Views(torch.utils.data.Dataset):
         return self.transform(self.images[index])
 
 
-def _copy(module: torch.nn.Module) -> torch.nn.Module:
-    import copy
-
-    return copy.deepcopy(module)
-
-
 @torch.no_grad()
 def embed(backbone: torch.nn.Module, images: np.ndarray) -> torch.Tensor:
     """Return pooled features of BGR images; both projects normalise like ImageNet."""
@@ -183,21 +175,6 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print mean and standard deviation over seeds, by method."""
-    columns = ('knn', 'rank', 'seconds')
-    table = Table('method', 'seeds', *columns)
-    for name in dict.fromkeys(row['method'] for row in rows):
-        mine = [row for row in rows if row['method'] == name]
-        cells = []
-        for column in columns:
-            values = [row[column] for row in mine]
-            spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
-            cells.append(f'{statistics.mean(values):.1f}{spread}')
-        table.add_row(name, str(len(mine)), *cells)
-    Console().print(table)
-
-
 def main() -> None:
     """Parse the arguments, run what is missing and report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -210,19 +187,14 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=20000)
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
-    lines = args.out.read_text().splitlines() if args.out.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = {(row['method'], row['seed']) for row in rows}
-    for seed in args.seeds:
-        for name in args.methods:
-            if (name, seed) in done:
-                continue
-            row = run(name, seed, args)
-            rows.append(row)
-            with args.out.open('a') as out:
-                out.write(json.dumps(row) + '\n')
-            print(row, flush=True)
-    show(rows)
+    rows = run_missing(
+        args.out,
+        'method',
+        args.methods,
+        args.seeds,
+        lambda name, seed: run(name, seed, args),
+    )
+    show(rows, 'method', ('knn', 'rank', 'seconds'))
 
 
 if __name__ == '__main__':

@@ -5,9 +5,7 @@ The experiment behind the defaults in docs/method.md. Every run is one line of
 """
 
 import argparse
-import json
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -16,8 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
+from runs import run_missing, show
 
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
@@ -158,21 +155,6 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print mean and standard deviation over seeds, by variant."""
-    columns = ('knn', 'rank_features', 'rank_embeddings', 'seconds')
-    table = Table('variant', 'seeds', *columns)
-    for name in dict.fromkeys(row['variant'] for row in rows):
-        mine = [row for row in rows if row['variant'] == name]
-        cells = []
-        for column in columns:
-            values = [row[column] for row in mine]
-            spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
-            cells.append(f'{statistics.mean(values):.1f}{spread}')
-        table.add_row(name, str(len(mine)), *cells)
-    Console().print(table)
-
-
 def main() -> None:
     """Parse the arguments, run what is missing and report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -182,19 +164,14 @@ def main() -> None:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
-    lines = args.out.read_text().splitlines() if args.out.exists() else []
-    rows = [json.loads(line) for line in lines]
-    done = {(row['variant'], row['seed']) for row in rows}
-    for seed in args.seeds:
-        for name in args.variants:
-            if (name, seed) in done:
-                continue
-            row = run(name, seed, args)
-            rows.append(row)
-            with args.out.open('a') as out:
-                out.write(json.dumps(row) + '\n')
-            print(row, flush=True)
-    show(rows)
+    rows = run_missing(
+        args.out,
+        'variant',
+        args.variants,
+        args.seeds,
+        lambda name, seed: run(name, seed, args),
+    )
+    show(rows, 'variant', ('knn', 'rank_features', 'rank_embeddings', 'seconds'))
 
 
 if __name__ == '__main__':
