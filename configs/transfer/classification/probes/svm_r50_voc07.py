@@ -12,7 +12,9 @@ test_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-train_cfg = dict(probes=[dict(type='msbreg_mm.SVMProbe')])
+# mmselfsup's eval_svm_full.sh and parse_cost_list.
+costs = [1.0, 10.0, 100.0, *(0.5**power for power in range(4, 20))]
+train_cfg = dict(probes=[dict(type='msbreg_mm.SVMProbe', costs=costs)])
 
 transfer = dict(
     protocol='VOC07 linear SVM (mmselfsup)',
