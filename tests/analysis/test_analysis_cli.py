@@ -3,14 +3,13 @@
 import json
 import re
 import runpy
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from chromium import screenshot
 from conftest import write_images
 from PIL import Image
 from torch.nn import functional as F
@@ -104,22 +103,7 @@ def test_page_shows_everything_and_loads_nothing(page):
 
 @pytest.mark.parametrize(('width', 'dark'), [(1180, False), (400, True)])
 def test_chromium_shows_the_analysis(page, tmp_path, width, dark):
-    chromium = shutil.which('chromium')
-    if chromium is None:
-        pytest.skip('no chromium')
-    shot = tmp_path / 'page.png'
-    command = [
-        chromium, '--headless=new', '--no-sandbox', '--disable-gpu',
-        f'--user-data-dir={tmp_path / "profile"}', '--enable-logging=stderr', '--v=0',
-        f'--window-size={width},1600', f'--screenshot={shot}',
-        *(['--blink-settings=preferredColorScheme=0'] if dark else []),
-        page.as_uri(),
-    ]  # fmt: skip
-    result = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=True
-    )
-    assert 'CONSOLE' not in result.stderr
-    pixels = np.asarray(Image.open(shot).convert('L'), float)
+    pixels = screenshot(page, tmp_path, width, dark)
     assert ((pixels < 90).mean() > (pixels > 200).mean()) == dark
 
 

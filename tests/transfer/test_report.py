@@ -3,11 +3,10 @@
 import base64
 import io
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from chromium import screenshot
 from PIL import Image
 from synthetic import write_coco, write_pretraining, write_suite
 
@@ -96,22 +95,7 @@ def test_errors(tmp_path):
 
 @pytest.mark.parametrize(('width', 'dark'), [(1180, False), (400, True)])
 def test_chromium_shows_the_page(page, tmp_path, width, dark):
-    chromium = shutil.which('chromium')
-    if chromium is None:
-        pytest.skip('no chromium')
-    shot = tmp_path / 'page.png'
-    command = [
-        chromium, '--headless=new', '--no-sandbox', '--disable-gpu',
-        f'--user-data-dir={tmp_path / "profile"}', '--enable-logging=stderr', '--v=0',
-        f'--window-size={width},1600', f'--screenshot={shot}',
-        *(['--blink-settings=preferredColorScheme=0'] if dark else []),
-        page.as_uri(),
-    ]  # fmt: skip
-    result = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, check=True
-    )
-    assert 'CONSOLE' not in result.stderr
-    pixels = np.asarray(Image.open(shot).convert('L'), float)
+    pixels = screenshot(page, tmp_path, width, dark)
     assert pixels.std() > 10
     ink, paper = (pixels < 90).mean(), (pixels > 200).mean()
     assert (ink > paper) == dark
