@@ -1,5 +1,6 @@
 """Tiny data sets in the layouts of docs/data.md, for tests that train on them."""
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,22 @@ def write_image(path: Path, size: tuple[int, int] = SIZE, seed: int = 0) -> None
     for value, (x1, y1, x2, y2) in zip((250, 5), BOXES, strict=True):
         pixels[y1:y2, x1:x2] = value
     Image.fromarray(pixels).save(path)
+
+
+def write_npz(path: Path, images: int = 8, classes: int = 2) -> None:
+    """Encoded noise in one file, as the cifar10_24k pack has it."""
+    rng, encoded = np.random.default_rng(0), []
+    for _ in range(images):
+        stream = io.BytesIO()
+        pixels = rng.integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(stream, 'JPEG')
+        encoded.append(np.frombuffer(stream.getvalue(), np.uint8))
+    np.savez(
+        path,
+        jpeg=np.concatenate(encoded),
+        offset=np.cumsum([0, *map(len, encoded)]),
+        label=np.arange(images) % classes,
+    )
 
 
 def write_coco(

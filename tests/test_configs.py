@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from fake_data import write_coco, write_image, write_voc
+from fake_data import write_coco, write_image, write_npz, write_voc
 from mmengine.runner import Runner
 
 from msbreg_mm.engine.launch import LaunchOptions, resolve_config
@@ -17,15 +16,6 @@ CONFIGS = sorted(
     # Ablations are lists of changes; tests/ablation builds what they make.
     if '_base_' not in path.parts and 'ablations' not in path.parts
 )
-
-
-def write_npz(path):
-    """Eight encoded images in one file, as the cifar10_24k pack has them."""
-    image = path.parent / '0.jpg'
-    write_image(image, size=(32, 32))
-    encoded = np.frombuffer(image.read_bytes(), np.uint8)
-    offset = np.arange(9) * len(encoded)
-    np.savez(path, jpeg=np.tile(encoded, 8), offset=offset, label=np.arange(8) % 2)
 
 
 def leaves(dataset):

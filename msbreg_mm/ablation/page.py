@@ -32,7 +32,7 @@ class Page:
         factors: Figures of the metrics along numeric factors.
         factor_lines: Names and colours of the lines in them.
         dots: Figures of every seed.
-        curves: Figures over the training.
+        curves: Scalar of the training → its figures.
         curve_lines: Names and colours of the lines in them.
     """
 
@@ -41,8 +41,23 @@ class Page:
     factors: list[str] = field(default_factory=list)
     factor_lines: dict[str, int] = field(default_factory=dict)
     dots: list[str] = field(default_factory=list)
-    curves: list[str] = field(default_factory=list)
+    curves: dict[str, list[str]] = field(default_factory=dict)
     curve_lines: dict[str, int] = field(default_factory=dict)
+
+    def sheets(self) -> dict[str, tuple[list[str], dict[str, int]]]:
+        """Return what each figure file shows: name → figures and their legend."""
+        series = {n: self.layout.palette.css_index(n) for n in self.layout.series}
+        sheets = {
+            'factors': (self.factors, self.factor_lines),
+            'seeds': (self.dots, series if len(self.layout.panels) > 1 else {}),
+        }
+        if len(self.layout.panels) == 1:
+            all_curves = [figure for found in self.curves.values() for figure in found]
+            sheets['curves'] = (all_curves, self.curve_lines)
+        else:
+            for key, figures in self.curves.items():
+                sheets[f'curves-{key.replace("/", "-")}'] = (figures, self.curve_lines)
+        return {name: found for name, found in sheets.items() if found[0]}
 
 
 def describe(results: Results) -> Page:
@@ -65,7 +80,8 @@ def describe(results: Results) -> Page:
                 palette = page.layout.palette
                 words = _TITLES.get(key, key)
                 heading = f'{words}: {title}' if title else words
-                page.curves.append(band_plot(bands, heading, _X_LABEL, palette))
+                figure = band_plot(bands, heading, _X_LABEL, palette)
+                page.curves.setdefault(key, []).append(figure)
                 page.curve_lines |= {name: palette.css_index(name) for name in bands}
     return page
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import jinja2
 
 from msbreg_mm.ablation import formats
-from msbreg_mm.ablation.page import describe
+from msbreg_mm.ablation.page import Page, describe
 from msbreg_mm.ablation.results import Results
+from msbreg_mm.transfer.figure_files import save_figure, sheet
 from msbreg_mm.transfer.store import write_text
 
 PAGE = 'ablation.html'
@@ -15,7 +16,7 @@ _TEMPLATES = (Path(__file__).parents[1] / 'transfer', Path(__file__).parent)
 
 
 def write_report(results: Results, work_dir: str | Path) -> Path:
-    """Write ``ablation.html``, ``.md``, ``.tex``, ``.csv`` and ``.json``.
+    """Write ``ablation.html``, ``.md``, ``.tex``, ``.csv``, ``.json`` and figures.
 
     Args:
         results: The numbers.
@@ -33,22 +34,26 @@ def write_report(results: Results, work_dir: str | Path) -> Path:
             + ''.join(f'; {reason}' for reason in _reasons(results)[:1])
         )
     page = Path(work_dir) / PAGE
+    described = describe(results)
     for suffix, text in (
         ('.md', formats.to_markdown(results)),
         ('.tex', formats.to_latex(results)),
         ('.csv', formats.to_csv(results)),
         ('.json', formats.to_json(results)),
-        ('.html', render_page(results)),
+        ('.html', render_page(results, described)),
     ):
         write_text(page.with_suffix(suffix), text)
+    for name, (figures, legend) in described.sheets().items():
+        save_figure(sheet(figures, legend), page.with_name(f'{page.stem}-{name}.svg'))
     return page
 
 
-def render_page(results: Results) -> str:
+def render_page(results: Results, page: Page) -> str:
     """Render the HTML page.
 
     Args:
         results: The numbers.
+        page: Their figures and sentences.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder / 'templates' for folder in _TEMPLATES]),
@@ -59,7 +64,7 @@ def render_page(results: Results) -> str:
     )
     return environment.get_template('ablation.html.j2').render(
         results=results,
-        page=describe(results),
+        page=page,
         formats=formats,
         date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
     )

@@ -1,10 +1,7 @@
-"""Figures of the analysis page, and the same as files of their own."""
+"""Figures of the analysis page."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,62 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-import msbreg_mm.transfer
 from msbreg_mm.transfer.plots import STYLE, to_svg
-from msbreg_mm.transfer.store import write_text
 
 from .images import ImageSample
 from .sphere import COLOURS, OUTLINE
 
-_FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 _PANELS_A_ROW = 3
 _RESOLUTION = 110  # dots per inch of what is drawn as pixels
-
-
-def save_figure(svg: str, path: str | Path) -> Path:
-    """Write a figure of the page as a file of its own.
-
-    Args:
-        svg: From :func:`msbreg_mm.transfer.plots.to_svg`.
-        path: ``.svg`` file.
-
-    Returns:
-        The file.
-
-    Raises:
-        ValueError: If the file is to be of another kind.
-    """
-    path = Path(path)
-    if path.suffix != '.svg':
-        raise ValueError(f'figures are written as .svg, got {path}')
-    write_text(path, standalone(svg))
-    return path
-
-
-def standalone(svg: str) -> str:
-    """Give an SVG of the page a white ground and the light page's colours.
-
-    Args:
-        svg: From :func:`msbreg_mm.transfer.plots.to_svg`.
-    """
-    for name, colour in light_colours().items():
-        svg = svg.replace(f'var({name})', colour)
-    left, top, width, height = re.findall(r'viewBox="([^"]*)"', svg)[0].split()
-    ground = (
-        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="#ffffff"/>'
-    )
-    head, rest = svg.split('>', 1)
-    head = f'{head} width="{width}pt" height="{height}pt" style="{_FONT}"'
-    return f'{head}>\n {ground}{rest}\n'
-
-
-@cache
-def light_colours() -> dict[str, str]:
-    """CSS variables of the report's light page: ``'--ink'`` → ``'#1c1e21'``."""
-    folder = Path(msbreg_mm.transfer.__file__).parent / 'templates'
-    style = (folder / 'report.css').read_text(encoding='utf-8')
-    root = style[style.index('{') : style.index('}')]
-    return dict(re.findall(r'(--[\w-]+):\s*(#\w+)', root))
 
 
 def class_colours(sample: ImageSample) -> dict[int, str]:

@@ -10,11 +10,12 @@ import jinja2
 import numpy as np
 
 from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
+from msbreg_mm.transfer.figure_files import save_figure
 from msbreg_mm.transfer.plan import RANDOM
 from msbreg_mm.transfer.plots import Palette, line_plot
 from msbreg_mm.transfer.store import write_json, write_text
 
-from .figures import class_colours, map_figure, save_figure, spectrum_lines
+from .figures import class_colours, map_figure, spectrum_lines
 from .images import ImageSample
 from .maps import TITLES
 from .measure import Analysis

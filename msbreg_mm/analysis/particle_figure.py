@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from msbreg_mm.analysis.figures import save_figure
 from msbreg_mm.analysis.particles import (
     brownian_displacement,
     sample_cap,
@@ -25,6 +24,7 @@ from msbreg_mm.models.losses import (
     MultiviewCentroidLoss,
     SingularValueLoss,
 )
+from msbreg_mm.transfer.figure_files import save_figure
 from msbreg_mm.transfer.plots import STYLE, to_svg
 
 _PANELS: Mapping[str, tuple[str, ...]] = {

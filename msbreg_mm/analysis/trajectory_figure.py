@@ -7,9 +7,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from msbreg_mm.transfer.figure_files import save_figure
 from msbreg_mm.transfer.plots import STYLE, to_svg
 
-from .figures import save_figure
 from .sphere import COLOURS, camera, draw_paths, draw_sphere, project_to_sphere
 from .trajectory import Trajectory
 

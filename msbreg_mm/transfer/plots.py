@@ -198,6 +198,7 @@ def to_svg(figure: Figure) -> str:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'<g id="[^"]*"', '<g', text)  # repeated in every figure
+    text = re.sub(r'(\d\.\d\d)\d+', r'\1', text)  # a hundredth of a point
     for stand_in, variable in _VARIABLES.items():
         text = text.replace(stand_in, variable)
     return text.strip()

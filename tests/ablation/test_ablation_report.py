@@ -1,7 +1,10 @@
 """The report of an ablation, from records and logs that are written by hand."""
 
+import itertools
 import json
 import re
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 from chromium import screenshot
@@ -14,6 +17,8 @@ from msbreg_mm.ablation.plan import plan_evaluation, plan_pretraining
 from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import load_ablation
+from msbreg_mm.transfer import figure_files
+from msbreg_mm.transfer.figure_files import standalone
 from msbreg_mm.transfer.record import make_record
 from msbreg_mm.transfer.scalars import Log
 from msbreg_mm.transfer.store import FAILURE, write_json, write_record
@@ -24,6 +29,31 @@ GRID = (
     "'without': {'model.head.term': None}}}, variants={'none': None},"
     "reference='with', seeds=(0, 1, 2), description='d'"
 )
+
+
+SVG = '{http://www.w3.org/2000/svg}'
+
+
+class Box(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def of(cls, svg):
+        x, y, w, h = (float(svg.get(k)) for k in ('x', 'y', 'width', 'height'))
+        return cls(x, y, x + w, y + h)
+
+    def holds(self, other):
+        return self.left <= other.left and self.top <= other.top and (
+            self.right >= other.right and self.bottom >= other.bottom
+        )  # fmt: skip
+
+    def overlaps(self, other):
+        return max(self.left, other.left) < min(self.right, other.right) and (
+            max(self.top, other.top) < min(self.bottom, other.bottom)
+        )
 
 
 def write_run(job, lines, checkpoint='random'):
@@ -181,6 +211,46 @@ def test_files(grid, tmp_path):
     description = describe(grid)
     assert len(description.factors) == 3
     assert 'within seed noise' not in ' '.join(description.findings)
+
+
+def test_figure_files(grid, tmp_path):
+    page = write_report(grid, tmp_path / 'runs')
+    files = {p.name: p.read_text() for p in page.parent.glob('*.svg')}
+    assert sorted(files) == [
+        'ablation-curves-effective_rank.svg', 'ablation-curves-probe-knn_top1.svg',
+        'ablation-factors.svg', 'ablation-seeds.svg',
+    ]  # fmt: skip
+    for name, text in files.items():
+        assert 'var(--' not in text, name
+        sheet = ElementTree.fromstring(text)
+        panels = [Box.of(panel) for panel in sheet.findall(f'{SVG}svg')]
+        left, top, width, height = map(float, sheet.get('viewBox').split())
+        whole = Box(left, top, left + width, top + height)
+        assert all(whole.holds(panel) for panel in panels)
+        pairs = itertools.combinations(panels, 2)
+        assert not any(one.overlaps(other) for one, other in pairs)
+        labels = [label.text for label in sheet.findall(f'{SVG}text')]
+        assert labels[:2] == ['with', 'without'], name
+        colours = [mark.get('fill') for mark in sheet.findall(f'{SVG}rect')]
+        assert len(set(colours[1:3])) == 2  # the first is the ground
+        assert all(colour in text.split('</svg>')[0] for colour in colours)
+    curves = ElementTree.fromstring(files['ablation-curves-effective_rank.svg'])
+    assert len(curves.findall(f'{SVG}svg')) == 3  # levels of the first factor
+
+
+def test_one_panel_makes_one_sheet_of_curves(write_ablation, tmp_path):
+    config = write_ablation("variants={'a': {}, 'b': {}}, seeds=(0, 1)")
+    results = finish(config, lambda *_: 1.0, tmp_path / 'runs')
+    page = write_report(results, tmp_path / 'runs')
+    assert not list(page.parent.glob('*-curves-*.svg'))
+    sheet = ElementTree.parse(page.with_name('ablation-curves.svg')).getroot()
+    assert len(sheet.findall(f'{SVG}svg')) == 2
+    assert '&amp;' in standalone(sheet_of('a & b'))
+
+
+def sheet_of(name):
+    figure = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>'
+    return figure_files.sheet([figure], {name: 1})
 
 
 def test_nothing_finished(write_ablation, tmp_path):

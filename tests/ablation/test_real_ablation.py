@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from fake_data import write_npz
 from rich.console import Console
-from test_shipped_ablations import FOLDER, write_pack
+from test_shipped_ablations import FOLDER
 
 from msbreg_mm.ablation.cli import AblateOptions, run
 
@@ -32,7 +33,8 @@ ablation = dict(
 
 @pytest.mark.slow
 def test_real_ablation(tmp_path):
-    write_pack(tmp_path)
+    for split in ('train', 'val'):
+        write_npz(tmp_path / f'{split}.npz', 32)
     base = FOLDER / '_base_'
     probe, config = tmp_path / 'probe.py', tmp_path / 'tiny.py'
     probe.write_text(PROBE.format(base=str(base / 'probe_cifar10_32px.py')))

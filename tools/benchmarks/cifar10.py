@@ -7,9 +7,7 @@ machine can do. Every run is one line of `--out`; a second call runs what is mis
 
 import argparse
 import copy
-import os
 import random
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,51 +15,46 @@ from typing import Any
 import numpy as np
 import torch
 from method import read_split
-from runs import run_missing, show
+from runs import parser, pretrain, run_missing, show
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'pretrain'
 CONFIG = '{}_resnet18-cifar_1xb128-coslr-200e_cifar10.py'
-# How many views; MSBReg on four views makes half as many epochs.
-METHODS = {'lightly byol': 2, 'byol': 2, 'msbreg, 2 views': 2, 'msbreg, 4 views': 4}
+# Config and number of views; four views make half as many epochs.
+METHODS = {
+    'random init': ('byol', 2),
+    'lightly byol': ('byol', 2),
+    'byol': ('byol', 2),
+    'msbreg, 2 views': ('msbreg', 2),
+    'msbreg, 4 views': ('msbreg', 4),
+}
 
 
 def train_ours(name: str, seed: int, args: argparse.Namespace) -> torch.nn.Module:
     """Pretrain with this project and return the backbone."""
-    method, views = name.split(',')[0], METHODS[name]
+    method, views = METHODS[name]
     epochs = max(1, args.epochs * 2 // views)
     width = int(64 * args.width)
-    hidden = {'model.neck.in_channels': 8 * width}
-    with tempfile.TemporaryDirectory() as work_dir:
-        runner = build_runner(
-            LaunchOptions(
-                config=str(CONFIGS / CONFIG.format(method)),
-                work_dir=work_dir,
-                seed=seed,
-                cfg_options={
-                    'experiment_name': f'{name}-{seed}-{time.time_ns()}',
-                    'data_root': f'{args.data_root}/',
-                    'log_level': 'ERROR',
-                    'default_hooks.checkpoint.interval': -1,
-                    'default_hooks.checkpoint.save_last': False,
-                    'train_dataloader.num_workers': 0,
-                    'train_dataloader.persistent_workers': False,
-                    'train_dataloader.dataset.indices': args.images,
-                    'train_dataloader.dataset.pipeline.0.views.0.num_views': views // 2,
-                    'train_dataloader.dataset.pipeline.0.views.1.num_views': views // 2,
-                    'train_cfg.max_epochs': epochs,
-                    'param_scheduler.0.T_max': epochs,
-                    'param_scheduler.0.end': epochs,
-                    'model.backbone.stem_channels': width,
-                    'model.backbone.base_channels': width,
-                    **hidden,
-                },
-            )
-        )
-        runner.train()
-    return runner.model.backbone
+    views_of = 'train_dataloader.dataset.pipeline.0.views.{}.num_views'
+    model = pretrain(
+        CONFIGS / CONFIG.format(method),
+        seed,
+        args.data_root,
+        {
+            'train_dataloader.dataset.indices': args.images,
+            views_of.format(0): views // 2,
+            views_of.format(1): views // 2,
+            'train_cfg.max_epochs': epochs,
+            'param_scheduler.0.T_max': epochs,
+            'param_scheduler.0.end': epochs,
+            'model.backbone.stem_channels': width,
+            'model.backbone.base_channels': width,
+            'model.neck.in_channels': 8 * width,
+        },
+        train=name != 'random init',
+    )
+    return model.backbone
 
 
 def train_lightly(seed: int, args: argparse.Namespace) -> torch.nn.Module:
@@ -164,11 +157,6 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
         bank, labels, queries, val_labels, ks=(200,), temperatures=(0.1,)
     )
     return {
-        'method': name,
-        'seed': seed,
-        'width': args.width,
-        'epochs': args.epochs,
-        'images': args.images,
         'knn': accuracy[200, 0.1],
         'rank': effective_rank(bank),
         'seconds': round(seconds, 1),
@@ -177,24 +165,12 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Parse the arguments, run what is missing and report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('data_root', type=Path, help='folder with train.npz, val.npz')
-    parser.add_argument('--out', type=Path, required=True, help='JSON lines of results')
-    parser.add_argument('--methods', nargs='+', default=list(METHODS))
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    parser.add_argument('--width', type=float, default=1.0, help='1 is ResNet-18')
-    parser.add_argument('--epochs', type=int, default=200, help='of two views')
-    parser.add_argument('--images', type=int, default=20000)
-    args = parser.parse_args()
-    torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
-    rows = run_missing(
-        args.out,
-        'method',
-        args.methods,
-        args.seeds,
-        lambda name, seed: run(name, seed, args),
-    )
-    show(rows, 'method', ('knn', 'rank', 'seconds'))
+    flags = parser(__doc__, list(METHODS))
+    flags.add_argument('--width', type=float, default=1.0, help='1 is ResNet-18')
+    flags.add_argument('--epochs', type=int, default=200, help='of two views')
+    flags.add_argument('--images', type=int, default=20000)
+    rows = run_missing(flags.parse_args(), run, ('width', 'epochs', 'images'))
+    show(rows, ('knn', 'rank', 'seconds'))
 
 
 if __name__ == '__main__':

@@ -5,8 +5,6 @@ The experiment behind the defaults in docs/method.md. Every run is one line of
 """
 
 import argparse
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from runs import run_missing, show
+from runs import parser, pretrain, run_missing, show
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
@@ -106,37 +103,12 @@ def embed(model: Any, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.cat(features), torch.cat(embeddings)
 
 
-def pretrain(name: str, seed: int, args: argparse.Namespace) -> Any:
-    """Pretrain one variant and return its model."""
-    config, changes = VARIANTS[name]
-    with tempfile.TemporaryDirectory() as work_dir:
-        runner = build_runner(
-            LaunchOptions(
-                config=str(CONFIGS / config),
-                work_dir=work_dir,
-                seed=seed,
-                cfg_options={
-                    # mmengine allows one runner of a name in a process
-                    'experiment_name': f'{name}-{seed}-{time.time_ns()}',
-                    'data_root': f'{args.data_root}/',
-                    'log_level': 'ERROR',
-                    'default_hooks.checkpoint.interval': -1,
-                    'default_hooks.checkpoint.save_last': False,
-                    'train_dataloader.num_workers': 0,
-                    'train_dataloader.persistent_workers': False,
-                    **changes,
-                },
-            )
-        )
-        if name != 'random init':
-            runner.train()
-    return runner.model
-
-
 def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
     """Pretrain one variant and score it on the validation images."""
     start = time.perf_counter()
-    model = pretrain(name, seed, args)
+    config, changes = VARIANTS[name]
+    train = name != 'random init'
+    model = pretrain(CONFIGS / config, seed, args.data_root, changes, train)
     seconds = time.perf_counter() - start
     images, labels = read_split(args.data_root / 'train.npz', 48, 4000)
     val_images, val_labels = read_split(args.data_root / 'val.npz', 48, 4000)
@@ -146,8 +118,6 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
         bank, labels, queries, val_labels, ks=(20,), temperatures=(0.07,)
     )
     return {
-        'variant': name,
-        'seed': seed,
         'knn': accuracy[20, 0.07],
         'rank_features': effective_rank(bank),
         'rank_embeddings': effective_rank(embeddings),
@@ -157,21 +127,9 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Parse the arguments, run what is missing and report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('data_root', type=Path, help='folder with train.npz, val.npz')
-    parser.add_argument('--out', type=Path, required=True, help='JSON lines of results')
-    parser.add_argument('--variants', nargs='+', default=list(VARIANTS))
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    args = parser.parse_args()
-    torch.set_num_threads(int(os.environ.get('OMP_NUM_THREADS', '2')))
-    rows = run_missing(
-        args.out,
-        'variant',
-        args.variants,
-        args.seeds,
-        lambda name, seed: run(name, seed, args),
-    )
-    show(rows, 'variant', ('knn', 'rank_features', 'rank_embeddings', 'seconds'))
+    args = parser(__doc__, list(VARIANTS)).parse_args()
+    rows = run_missing(args, run)
+    show(rows, ('knn', 'rank_features', 'rank_embeddings', 'seconds'))
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@ import copy
 import gloo
 import pytest
 import torch
+from fake_data import write_npz
 from regularized_methods import (
     ALGORITHMS,
     BACKBONE,
@@ -16,7 +17,7 @@ from regularized_methods import (
     regularized,
     train,
 )
-from test_configs import ROOT, write_npz
+from test_configs import ROOT
 from torch import distributed as dist
 from torch import nn
 from torch.nn import functional as F
