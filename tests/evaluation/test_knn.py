@@ -13,7 +13,7 @@ from torch import Tensor
 
 from msbreg_mm.evaluation import knn_accuracy, knn_predict
 from msbreg_mm.evaluation.features import FeatureSet
-from msbreg_mm.evaluation.knn import _stable_topk
+from msbreg_mm.evaluation.knn import _nearest, _stable_topk
 
 
 def direction(*degrees: float) -> Tensor:
@@ -127,6 +127,31 @@ def test_neighbors_stand_in_stable_order() -> None:
     expected = values.argsort(dim=1, descending=True, stable=True)
     for k in (1, 10, 50):
         assert torch.equal(_stable_topk(values, k), expected[:, :k])
+
+
+@pytest.mark.parametrize('order', ['rising', 'falling', 'shuffled', 'constant'])
+def test_blocks_agree_with_one_sort_of_the_whole_bank(order: str) -> None:
+    # Rising: every block holds more than k candidates for each query. Coarse angles
+    # make ties inside and across blocks.
+    degrees = {
+        'rising': torch.linspace(180, 0, 300).round(),
+        'falling': torch.linspace(0, 180, 300).round(),
+        'shuffled': (torch.arange(300) * 7919 % 180).float(),
+        'constant': torch.full((300,), 40.0),
+    }[order]
+    queries = direction(-20, -10, 0)
+    bank = direction(*degrees)
+    whole = torch.nn.functional.normalize(queries.double()) @ bank.double().T
+    expected = whole.float().sort(dim=1, descending=True, stable=True)
+    found = _nearest(bank, queries.split(2), 12, 32)
+    rows = torch.cat([rows for _, rows in found])
+    similarity = torch.cat([similarity for similarity, _ in found])
+    torch.testing.assert_close(similarity, expected.values[:, :12])
+    # The angles behind equal similarities are the rows' own.
+    torch.testing.assert_close(whole.float().gather(1, rows), similarity)
+    ties = similarity[:, 1:] == similarity[:, :-1]
+    assert (rows[:, 1:] > rows[:, :-1])[ties].all()
+    assert all(len(set(row.tolist())) == 12 for row in rows)
 
 
 def test_equal_votes_go_to_the_lower_class() -> None:

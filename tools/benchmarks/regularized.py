@@ -1,11 +1,12 @@
 """Time one training step of a method with and without the regularisers.
 
-A step is forward, backward and optimizer on two views that are ready in memory. The
+A step is forward, backward and optimizer on views that are ready in memory. The
 variants share one network and take turns step by step, so that other work on the
 machine slows all alike; the share is the median over the rounds of the paired
 difference. On a CPU the process's own time is taken, without that of other programs.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -22,7 +23,17 @@ from torch import Tensor
 from msbreg_mm.utils.upstream import import_scope
 
 BASES = Path(__file__).parents[2] / 'configs' / '_base_' / 'models'
-METHODS = ('byol', 'simclr', 'barlowtwins')
+METHODS = (
+    'byol',
+    'simsiam',
+    'barlowtwins',
+    'simclr',
+    'mocov2',
+    'mocov3',
+    'swav',
+    'densecl',
+    'vicreg',
+)
 # Terms that are on, by variant; None: the method's own loss(), nothing captured.
 VARIANTS: dict[str, tuple[str, ...] | None] = {
     'method alone': None,
@@ -70,6 +81,16 @@ def make_steps(model: Any, views: list[Tensor]) -> dict[str, Callable[[], None]]
     return {name: partial(step, on) for name, on in VARIANTS.items()}
 
 
+def make_views(model: Any, args: argparse.Namespace) -> list[Tensor]:
+    """Two views; SwAV's further crops have half the side."""
+    crops = getattr(getattr(model.head, 'loss_module', None), 'num_crops', [2])
+    return [
+        torch.randn(args.batch_size, 3, size, size, device=args.device)
+        for size, count in zip((args.size, args.size // 2), crops, strict=False)
+        for _ in range(count)
+    ]
+
+
 def seconds(step: Callable[[], None], device: str) -> float:
     """Return the seconds of one step; CPU seconds on a CPU."""
     if device != 'cpu':
@@ -90,11 +111,10 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     # CosineEMA reads the length of the schedule there.
     MessageHub.get_current_instance().update_info('max_iters', 10**6)
-    shape = (args.batch_size, 3, args.size, args.size)
-    views = [torch.randn(shape, device=args.device) for _ in range(2)]
     rows = []
     for method in args.methods:
-        steps = make_steps(build(f'{method}_{args.network}', args.device), views)
+        model = build(f'{method}_{args.network}', args.device)
+        steps = make_steps(model, make_views(model, args))
         rounds = [
             {name: seconds(step, args.device) for name, step in steps.items()}
             for _ in range(args.repeats + 3)
@@ -109,7 +129,9 @@ def main() -> None:
                     'extra, %': 100 * extra,
                 }
             )
-    title = f'training step, {args.network}, 2 x {args.batch_size} x {args.size} px'
+    title = (
+        f'training step, {args.network}, views of {args.batch_size} x {args.size} px'
+    )
     timing.report(title, rows, args)
 
 

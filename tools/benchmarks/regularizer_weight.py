@@ -14,6 +14,7 @@ import argparse
 import statistics
 import tempfile
 from itertools import chain, islice, repeat
+from pathlib import Path
 from typing import Any
 
 import timing
@@ -49,14 +50,21 @@ def gradient_norms(model: Any, data: dict) -> dict[str, float]:
     }
 
 
-def measure(config: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Train, then return one row of the table."""
+def train_and_measure(
+    config: str, seed: int, args: argparse.Namespace
+) -> tuple[str, dict[str, float]]:
+    """Train one seed; return the method and each term's share at weight 1."""
     with tempfile.TemporaryDirectory() as folder:
         options = LaunchOptions(
             config=config,
             work_dir=folder,
-            seed=0,
-            cfg_options={'log_level': 'ERROR', **(args.cfg_options or {})},
+            seed=seed,
+            cfg_options={
+                # mmengine allows one runner of a name in a process
+                'experiment_name': f'{Path(config).stem}-{seed}',
+                'log_level': 'ERROR',
+                **(args.cfg_options or {}),
+            },
         )
         runner = build_runner(options)
         model = runner.model.train()
@@ -74,11 +82,22 @@ def measure(config: str, args: argparse.Namespace) -> dict[str, Any]:
             gradient_norms(model, model.data_preprocessor(data, training=True))
             for data in islice(batches, args.batches)
         ]
-    row: dict[str, Any] = {'method': type(model).__name__.removeprefix('Regularized')}
+    shares = {
+        name: statistics.median(norms[name] / norms['own'] for norms in found)
+        for name in TERMS
+    }
+    return type(model).__name__.removeprefix('Regularized'), shares
+
+
+def measure(config: str, args: argparse.Namespace) -> dict[str, Any]:
+    """Return one row of the table."""
+    runs = [train_and_measure(config, seed, args) for seed in args.seeds]
+    row: dict[str, Any] = {'method': runs[0][0]}
     for name in TERMS:
-        shares = [norms[name] / norms['own'] for norms in found]
+        shares = [found[name] for _, found in runs]
         share = statistics.median(shares)
-        row[f'{name}, share at weight 1'] = f'{share:.3g}'
+        spread = f' ({min(shares):.2g} to {max(shares):.2g})'
+        row[f'{name}, share at weight 1'] = f'{share:.2g}{spread}'
         row[f'{name}, weight for {args.share:g}'] = f'{args.share / share:.2g}'
     return row
 
@@ -87,6 +106,7 @@ def main() -> None:
     """Parse the arguments, measure and report."""
     parser = timing.parser(__doc__, repeats=1)
     parser.add_argument('configs', nargs='+', help='configs of regularised methods')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--steps', type=int, default=62, help='of training before')
     parser.add_argument('--batches', type=int, default=8, help='to take the median of')
     parser.add_argument('--share', type=float, default=0.1, help='that is wanted')
