@@ -39,7 +39,10 @@ train_dataloader = dict(
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
-    root = tmp_path_factory.mktemp('pretraining')
+    return write_run(tmp_path_factory.mktemp('pretraining'), CONFIG)
+
+
+def write_run(root, config):
     rng = np.random.default_rng(0)
     for index in range(12):
         path = root / 'data' / f'{index}.png'
@@ -48,7 +51,7 @@ def run(tmp_path_factory):
     vis = root / 'work' / '1' / 'vis_data'
     vis.mkdir(parents=True)
     (vis / 'scalars.json').write_text('')
-    (vis / 'config.py').write_text(CONFIG.replace('{root!r}', repr(str(root / 'data'))))
+    (vis / 'config.py').write_text(config.replace('{root!r}', repr(str(root / 'data'))))
     import mmpretrain.datasets
     import mmpretrain.models  # noqa: F401
 
@@ -57,6 +60,24 @@ def run(tmp_path_factory):
     model = MODELS.build(Config.fromfile(vis / 'config.py').model)
     torch.save({'state_dict': model.state_dict()}, root / 'work' / 'epoch_1.pth')
     return root / 'work'
+
+
+SWAV = CONFIG.replace('BYOL', 'SwAV').replace(
+    CONFIG[CONFIG.index('    neck=') : CONFIG.index('train_dataloader')],
+    """    neck=dict(type='SwAVNeck', in_channels=64, hid_channels=16, out_channels=8,
+              with_avg_pool=True),
+    head=dict(type='SwAVHead', loss=dict(type='SwAVLoss', feat_dim=8, num_crops=[2, 0],
+                                         epsilon=0.05, temperature=0.1,
+                                         num_prototypes=5)),
+)
+""",
+)
+
+
+def test_spectrum_of_swav(tmp_path):
+    # Its neck takes a list of features and normalises.
+    found = spectrum.read_spectrum(write_run(tmp_path, SWAV), images=10)
+    assert (found.images, found.dimensions) == (10, 8)
 
 
 def test_spectrum_of_a_real_model(run):
