@@ -37,15 +37,10 @@ def format_published(value: float | None, std: float | None) -> str:
     return f'{value:.1f} ± {std:.1f}' if std is not None else f'{value:.1f}'
 
 
-def format_hours(hours: float) -> str:
-    """Hours with as many digits as mean something: ``0.02``, ``1.5``, ``117``."""
-    return (
-        f'{hours:.2f}'
-        if hours < 1
-        else f'{hours:.1f}'
-        if hours < 20
-        else f'{hours:.0f}'
-    )
+def format_device_time(hours: float) -> str:
+    """Device time: ``0.4 device minutes``, ``1.5 device hours``."""
+    amount, unit = (hours, 'hours') if hours >= 1 else (60 * hours, 'minutes')
+    return f'{amount:.{1 if amount < 20 else 0}f} device {unit}'
 
 
 def headers(table: ResultTable) -> list[str]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from msbreg_mm.transfer.cells import format_hours
+from msbreg_mm.transfer.cells import format_device_time
 from msbreg_mm.transfer.estimate import Estimate, estimate
 from msbreg_mm.transfer.job import has_result
 from msbreg_mm.transfer.plan import Job
@@ -40,22 +40,26 @@ def _print_task(
 ) -> None:
     task = jobs[0].task
     known = estimates.get(task.name)
-    hours = f', {format_hours(known.hours)} device hours each' if known else ''
+    schedules = {str(job.task.schedule) for job in jobs}
+    differ = len(schedules) > 1  # then they stand beside the checkpoints
+    facts = [] if differ else [*schedules]
+    facts += [f'{format_device_time(known.hours)} each'] if known else []
     console.print(Text(task.name, style='bold'), soft_wrap=True)
-    console.print(Text(f'  {task.schedule}{hours}', style='dim'), soft_wrap=True)
+    if facts:
+        console.print(Text(f'  {", ".join(facts)}', style='dim'), soft_wrap=True)
     table = Table(box=None, header_style='dim', pad_edge=False)
-    for title in ('  checkpoint', State.CACHED.value, State.PENDING.value, 'folder'):
+    titles = ['  checkpoint', State.CACHED.value, State.PENDING.value]
+    for title in (*titles, *(['schedule'] if differ else []), 'folder'):
         table.add_column(title, overflow='fold')
     for checkpoint in dict.fromkeys(job.checkpoint.name for job in jobs):
         own = [job for job in jobs if job.checkpoint.name == checkpoint]
-        seeds = {
-            done: ' '.join(
-                str(job.identity.seed) for job in own if has_result(job) is done
-            )
-            for done in (True, False)
-        }
+        cells = [f'  {checkpoint}']
+        for done in (True, False):
+            seeds = [job.identity.seed for job in own if has_result(job) is done]
+            cells.append(' '.join(map(str, seeds)))
+        cells += [str(own[0].task.schedule)] if differ else []
         folders = dict.fromkeys(job.folder.parent.name for job in own)
-        table.add_row(f'  {checkpoint}', seeds[True], seeds[False], ', '.join(folders))
+        table.add_row(*cells, ', '.join(folders))
     console.print(table)
 
 
@@ -66,7 +70,7 @@ def _sums(missing: Sequence[Job], estimates: dict[str, Estimate]) -> list[str]:
         if known := estimates.get(job.task.name):
             hours[known.basis] = hours.get(known.basis, 0) + known.hours
     lines = [
-        f'About {format_hours(total)} device hours by {basis}.'
+        f'About {format_device_time(total)} by {basis}.'
         for basis, total in hours.items()
     ]
     names = dict.fromkeys(job.task.name for job in missing)

@@ -22,8 +22,9 @@ class Schedule:
     log_interval: int = 10
 
     def __str__(self) -> str:
-        unit = 'iterations' if self.unit == 'iter' else 'epochs'
-        return f'{self.total:,} {unit}, batch {self.batch_size}'
+        unit = 'iteration' if self.unit == 'iter' else 'epoch'
+        plural = 's' * (self.total != 1)
+        return f'{self.total:,} {unit}{plural}, batch {self.batch_size}'
 
 
 def read_schedule(cfg: Config) -> Schedule:

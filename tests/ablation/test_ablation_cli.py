@@ -155,6 +155,16 @@ def test_dry_run_starts_and_writes_nothing(ablate, write_ablation, tmp_path):
     assert not (tmp_path / 'runs').exists()
 
 
+def test_dry_run_shows_schedules_that_differ(ablate, write_ablation):
+    longer = write_ablation("variants={'short': {}, 'long': {'epochs': 7}}, seeds=(0,)")
+    _, text = ablate(longer, dry_run=True)
+    pretraining, _, probe = text.partition('probe_tiny')
+    lines = {line.split()[0]: line for line in pretraining.splitlines() if line.strip()}
+    assert '3 epochs, batch 4' in lines['short']
+    assert '7 epochs, batch 4' in lines['long']
+    assert 'schedule' not in probe
+
+
 @pytest.mark.parametrize(
     ('text', 'tail', 'match'),
     [

@@ -44,7 +44,7 @@ def test_dry_run_estimates_from_finished_runs(options, console):
     assert run(options(seeds=[0, 1], dry_run=True), console) == 0
     text = console.export_text()
     assert '4 jobs, 3 to run.' in text
-    assert 'About 0.00 device hours by finished runs here.' in text
+    assert 'device minutes by finished runs here.' in text
     assert 'done before' in text
 
 
