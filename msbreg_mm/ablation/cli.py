@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.text import Text
 
-from msbreg_mm.ablation.formats import print_results
 from msbreg_mm.ablation.plan import PretrainingRun, plan_evaluation, plan_pretraining
 from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import Ablation, load_ablation
+from msbreg_mm.ablation.terminal import print_results
 from msbreg_mm.transfer.cli import (
     INTERRUPTED,
     SuiteOptions,

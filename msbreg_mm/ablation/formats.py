@@ -1,4 +1,4 @@
-"""The table of an ablation as Markdown, LaTeX, CSV, JSON and for the terminal."""
+"""The table of an ablation as Markdown, LaTeX, CSV and JSON."""
 
 import csv
 import io
@@ -6,10 +6,6 @@ import json
 import math
 from dataclasses import asdict
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from msbreg_mm.ablation.results import TIME, Column, Results, Row, RunResult
 from msbreg_mm.transfer.cells import MISSING, format_difference
@@ -158,29 +154,6 @@ def to_json(results: Results) -> str:
         'provenance': provenance(results),
     }
     return json.dumps(_finite(content), indent=2, default=str, allow_nan=False) + '\n'
-
-
-def print_results(results: Results, console: Console) -> None:
-    """Show the table in a terminal."""
-    console.print(Text(results.ablation.name, style='bold'))
-    table = Table(header_style='dim')
-    for index, name in enumerate(headers(results)):
-        justify: Any = 'right' if index else 'left'
-        # The names of variants are long; the figures fold less well.
-        width = None if index else 24
-        table.add_column(name, justify=justify, overflow='fold', min_width=width)
-    leaders = {
-        headers(results).index(c.title): best(results, c) for c in results.columns
-    }
-    for row in results.rows:
-        texts = [Text(text) for text in cells(results, row)]
-        for index, leader in leaders.items():
-            if leader is row:
-                texts[index].stylize('bold')
-        table.add_row(*texts)
-    console.print(table)
-    for text in (*provenance(results), footnote(results)):
-        console.print(Text(text, style='dim'), soft_wrap=True)
 
 
 def best(results: Results, column: Column) -> Row | None:

@@ -1,5 +1,6 @@
 """The report of an ablation, from records and logs that are written by hand."""
 
+import io
 import itertools
 import json
 import re
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from chromium import screenshot
+from rich.console import Console
 
 from msbreg_mm.ablation import formats
 from msbreg_mm.ablation.curves import curve, ended_collapsed
@@ -17,6 +19,7 @@ from msbreg_mm.ablation.plan import plan_evaluation, plan_pretraining
 from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import load_ablation
+from msbreg_mm.ablation.terminal import print_results
 from msbreg_mm.transfer import figure_files
 from msbreg_mm.transfer.figure_files import standalone
 from msbreg_mm.transfer.record import make_record
@@ -211,6 +214,22 @@ def test_files(grid, tmp_path):
     description = describe(grid)
     assert len(description.factors) == 3
     assert 'within seed noise' not in ' '.join(description.findings)
+
+
+@pytest.mark.parametrize('width', [60, 80, 100, 140, 200])
+def test_no_figure_is_broken_in_a_terminal(grid, width):
+    console = Console(width=width, file=io.StringIO())
+    print_results(grid, console)
+    text = console.file.getvalue()
+    table, _, rest = text[: text.index('seeds 0, 1, 2')].partition('No room for: ')
+    assert max(map(len, table.splitlines())) <= width
+    head = formats.headers(grid)
+    left_out = [title for title in head if title in rest]
+    assert bool(left_out) == (width <= 100), left_out
+    for row in grid.rows:
+        for title, cell in zip(head, formats.cells(grid, row), strict=True):
+            for part in re.sub(r' ([\[±])', r'\n\1', cell).split('\n'):
+                assert title in left_out or part in table, (title, cell)
 
 
 def test_figure_files(grid, tmp_path):
