@@ -12,10 +12,10 @@ from msbreg_mm.transfer.cells import format_difference
 from msbreg_mm.transfer.plots import Bands, Palette, band_plot, seed_dots
 
 _TITLES = {
-    EFFECTIVE_RANK: 'Effective rank of the embeddings',
+    EFFECTIVE_RANK: 'Effective rank of embeddings',
     'probe/knn_top1': 'Online kNN top-1 (%)',
     'probe/linear_top1': 'Online linear probe top-1 (%)',
-    'probe/effective_rank': 'Effective rank of the features (online)',
+    'probe/effective_rank': 'Effective rank of features (online)',
 }
 _X_LABEL = 'percent of the training'
 # More sentences than these are counted instead.
@@ -79,8 +79,8 @@ def describe(results: Results) -> Page:
             if bands := _bands(panel, key):
                 palette = page.layout.palette
                 words = _TITLES.get(key, key)
-                heading = f'{words}: {title}' if title else words
-                figure = band_plot(bands, heading, _X_LABEL, palette)
+                head, y_label = (title, words) if title else (words, '')
+                figure = band_plot(bands, head, _X_LABEL, palette, y_label)
                 page.curves.setdefault(key, []).append(figure)
                 page.curve_lines |= {name: palette.css_index(name) for name in bands}
     return page

@@ -96,7 +96,9 @@ def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> 
         return to_svg(figure)
 
 
-def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
+def band_plot(
+    bands: Bands, title: str, x_label: str, p: Palette, y_label: str = ''
+) -> str:
     """Draw means over seeds with a band from the lowest to the highest seed.
 
     Args:
@@ -104,6 +106,7 @@ def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
         title: Title.
         x_label: Axis label.
         p: Colours.
+        y_label: Axis label.
     """
     with rc_context(STYLE):
         figure, axes = _figure(_WIDTH, 2.7)
@@ -115,6 +118,7 @@ def band_plot(bands: Bands, title: str, x_label: str, p: Palette) -> str:
             marker = 'o' if len(x) < 15 else ''
             axes.plot(x, y.mean(axis=0), marker=marker, ms=3.5, color=colour)
         _finish(axes, title, x_label)
+        axes.set_ylabel(y_label)
         return to_svg(figure)
 
 
@@ -193,8 +197,10 @@ def to_svg(figure: Figure) -> str:
     figure.savefig(buffer, format='svg', metadata={'Date': None})
     text = buffer.getvalue()
     text = text[text.index('<svg') :]
-    # Metadata and global styles of one figure have no place in the page.
-    text = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', text, flags=re.S)
+    # Metadata and global styles of one figure have no place in the page; comments and
+    # indentation are a quarter of the rest.
+    left_out = r'<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|(?<=\n)\s+'
+    text = re.sub(left_out, '', text, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'<g id="[^"]*"', '<g', text)  # repeated in every figure
