@@ -201,6 +201,7 @@ def to_svg(figure: Figure) -> str:
     # indentation are a quarter of the rest.
     left_out = r'<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|(?<=\n)\s+'
     text = re.sub(left_out, '', text, flags=re.S)
+    text = re.sub(r'\n(?=[^<])', ' ', text)  # points of a path on one line
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'<g id="[^"]*"', '<g', text)  # repeated in every figure
