@@ -29,6 +29,7 @@ def write_image(path: Path, size: tuple[int, int] = SIZE, seed: int = 0) -> None
 
 def write_npz(path: Path, images: int = 8, classes: int = 2) -> None:
     """Encoded noise in one file, as the cifar10_24k pack has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     rng, encoded = np.random.default_rng(0), []
     for _ in range(images):
         stream = io.BytesIO()
