@@ -51,6 +51,7 @@ def _child(
     dist.init_process_group(
         'gloo', init_method=f'file://{folder}/init', rank=rank, world_size=world_size
     )
+    dist.barrier()  # a rank that is done would break the connecting of the others
     try:
         torch.save(function(*args), Path(folder, f'{rank}.pt'))
     finally:
