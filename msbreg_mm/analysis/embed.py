@@ -15,6 +15,7 @@ from msbreg_mm.checkpoints import CheckpointError, load_backbone
 from msbreg_mm.checkpoints.families import flatten, strip
 from msbreg_mm.checkpoints.files import open_path
 from msbreg_mm.checkpoints.loading import check_finite
+from msbreg_mm.evaluation.extraction import project
 from msbreg_mm.transfer.plan import RANDOM
 
 from .images import seeded
@@ -59,8 +60,7 @@ class Embedder(nn.Module):
         x = x.flip(1) if self.to_rgb else x
         x = (x - self.mean) / self.std
         if hasattr(self.model, 'backbone'):
-            output = self.model.neck(self.model.backbone(x))
-            return _first(output).flatten(1).float()
+            return project(self.model, x)
         return pool(self.model(x))
 
 
@@ -152,10 +152,6 @@ def pool(output: Any) -> Tensor:
     if last.dim() == 4:
         last = last.mean(dim=(2, 3))
     return (last.mean(dim=1) if last.dim() == 3 else last).float()
-
-
-def _first(output: Any) -> Tensor:
-    return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def _initialise(model: nn.Module) -> None:

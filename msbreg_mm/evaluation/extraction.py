@@ -98,6 +98,25 @@ def describe_dataset(dataset: Any) -> str:
     return type(dataset).__name__
 
 
+def project(model: Any, images: Tensor) -> Tensor:
+    """Embed images with a self-supervised model's backbone and projector.
+
+    Args:
+        model: Has ``backbone`` and ``neck``.
+        images: (N, 3, H, W), normalised.
+
+    Returns:
+        (N, D) float32, of the first output of the projector.
+    """
+    from mmpretrain.models.necks import SwAVNeck
+
+    features = model.backbone(images)
+    # SwAV's neck takes a list, one entry for each resolution.
+    output = model.neck([features] if isinstance(model.neck, SwAVNeck) else features)
+    output = output[0] if isinstance(output, (tuple, list)) else output
+    return output.flatten(1).float()
+
+
 def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
     """Join what a backbone or its neck returns to one vector per image.
 

@@ -116,8 +116,10 @@ def _candidates(similarity: Tensor, best: Tensor, k: int) -> tuple[Tensor, Tenso
     most are filled with minus infinity.
     """
     if best.shape[1] == k:
-        row, column = (similarity > best[:, -1:]).nonzero(as_tuple=True)
-        if len(row) <= similarity.shape[0] * k:
+        above = similarity > best[:, -1:]
+        # Positions of more would take more memory than the block itself.
+        if int(above.count_nonzero()) <= similarity.shape[0] * k:
+            row, column = above.nonzero(as_tuple=True)
             counts = row.bincount(minlength=len(similarity))
             place = torch.arange(len(row), device=row.device)
             place -= (counts.cumsum(0) - counts)[row]

@@ -42,7 +42,7 @@ def standalone(svg: str) -> str:
     """
     for name, colour in light_colours().items():
         svg = svg.replace(f'var({name})', colour)
-    left, top, width, height = re.findall(r'viewBox="([^"]*)"', svg)[0].split()
+    left, top, width, height = _view_box(svg)
     ground = (
         f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="#ffffff"/>'
     )
@@ -70,7 +70,7 @@ def sheet(figures: Sequence[str], legend: Mapping[str, int]) -> str:
     Returns:
         SVG of the same kind, at most three figures wide.
     """
-    sizes = [_view_box(figure)[2:] for figure in figures]
+    sizes = [tuple(map(float, _view_box(figure)[2:])) for figure in figures]
     across = min(_PANELS_A_ROW, len(figures))
     width = across * max(size[0] for size in sizes) + (across - 1) * _GAP
     marks, top = _legend(legend, width)
@@ -89,10 +89,8 @@ def sheet(figures: Sequence[str], legend: Mapping[str, int]) -> str:
     return '\n'.join([f'<svg {head}>', *marks, *parts, '</svg>'])
 
 
-def _view_box(svg: str) -> list[float]:
-    return [
-        float(number) for number in re.findall(r'viewBox="([^"]*)"', svg)[0].split()
-    ]
+def _view_box(svg: str) -> list[str]:
+    return re.findall(r'viewBox="([^"]*)"', svg)[0].split()
 
 
 def _legend(legend: Mapping[str, int], width: float) -> tuple[list[str], float]:

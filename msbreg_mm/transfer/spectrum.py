@@ -93,25 +93,21 @@ def _compute(config: Path, checkpoint: Path, images: int) -> Spectrum:
 def _embed(model: Any, cfg: Any, images: int) -> Any:
     import torch
     from mmengine.runner import Runner
-    from mmpretrain.models.necks import SwAVNeck
     from torch.nn.functional import normalize
+
+    from msbreg_mm.evaluation.extraction import project
 
     loader = cfg.train_dataloader.copy()
     loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
     loader.update(batch_size=min(loader.get('batch_size', 64), images))
     loader.pop('prefetch_factor', None)
-    is_swav = isinstance(model.neck, SwAVNeck)
     parts, count = [], 0
     with torch.no_grad():
         for batch in Runner.build_dataloader(loader, seed=0):
             views = model.data_preprocessor(batch, training=False)['inputs']
             view = views if torch.is_tensor(views) else views[0]
-            features = model.backbone(view)
-            # SwAV's neck takes a list, one entry for each resolution.
-            output = model.neck([features] if is_swav else features)
-            output = output[0] if isinstance(output, (tuple, list)) else output
-            parts.append(normalize(output.flatten(1).float(), dim=1))
-            count += len(output)
+            parts.append(normalize(project(model, view), dim=1))
+            count += len(parts[-1])
             if count >= images:
                 break
     return torch.cat(parts)[:images]

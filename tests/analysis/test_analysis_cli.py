@@ -1,5 +1,6 @@
 """From checkpoints to the page, on a tiny generated set."""
 
+import copy
 import json
 import re
 import runpy
@@ -105,6 +106,20 @@ def test_page_shows_everything_and_loads_nothing(page):
 def test_chromium_shows_the_analysis(page, tmp_path, width, dark):
     pixels = screenshot(page, tmp_path, width, dark)
     assert ((pixels < 90).mean() > (pixels > 200).mean()) == dark
+
+
+def test_neck_of_swav(tiny_cfg):
+    cfg = copy.deepcopy(tiny_cfg)
+    loss = dict(type='SwAVLoss', feat_dim=12, num_crops=[2, 0], num_prototypes=5)
+    cfg.model = dict(
+        type='SwAV',
+        backbone=tiny_cfg.model.backbone,
+        neck=dict(type='SwAVNeck', in_channels=64, hid_channels=16, out_channels=12),
+        head=dict(type='SwAVHead', loss=dict(**loss, epsilon=0.05, temperature=0.1)),
+    )
+    network, _ = build_embedder(cfg, 'random', 'neck')
+    images = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    assert embed(network, images, batch_size=2).shape == (5, 12)
 
 
 def test_neck_embeds_what_the_losses_see(tiny_cfg, tiny_checkpoint):

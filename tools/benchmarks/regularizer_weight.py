@@ -12,7 +12,6 @@ term the wanted share.
 
 import argparse
 import statistics
-import tempfile
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from typing import Any
 import timing
 import torch
 from mmengine.config import DictAction
-
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from runs import open_runner
 
 TERMS = ('singular_value', 'brownian')
 
@@ -54,19 +52,7 @@ def train_and_measure(
     config: str, seed: int, args: argparse.Namespace
 ) -> tuple[str, dict[str, float]]:
     """Train one seed; return the method and each term's share at weight 1."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = LaunchOptions(
-            config=config,
-            work_dir=folder,
-            seed=seed,
-            cfg_options={
-                # mmengine allows one runner of a name in a process
-                'experiment_name': f'{Path(config).stem}-{seed}',
-                'log_level': 'ERROR',
-                **(args.cfg_options or {}),
-            },
-        )
-        runner = build_runner(options)
+    with open_runner(Path(config), seed, args.cfg_options or {}) as runner:
         model = runner.model.train()
         for name in TERMS:
             getattr(model.regularizer, name).loss_weight = 0.0

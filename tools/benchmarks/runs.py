@@ -6,11 +6,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
@@ -29,29 +31,38 @@ def parser(description: str, names: Sequence[str]) -> argparse.ArgumentParser:
     return flags
 
 
-def pretrain(
-    config: Path, seed: int, data_root: Path, changes: Row, train: bool = True
-) -> torch.nn.Module:
-    """Pretrain in this process, without a checkpoint, and return the model."""
+@contextmanager
+def open_runner(config: Path, seed: int, changes: Row) -> Iterator[Runner]:
+    """Build a silent runner whose folder lasts as long as the context."""
     with tempfile.TemporaryDirectory() as work_dir:
-        runner = build_runner(
+        names = {
+            # mmengine allows one runner of a name in a process
+            'experiment_name': f'{config.stem}-{seed}-{time.time_ns()}',
+            'log_level': 'ERROR',
+        }
+        yield build_runner(
             LaunchOptions(
                 config=str(config),
                 work_dir=work_dir,
                 seed=seed,
-                cfg_options={
-                    # mmengine allows one runner of a name in a process
-                    'experiment_name': f'{config.stem}-{seed}-{time.time_ns()}',
-                    'data_root': f'{data_root}/',
-                    'log_level': 'ERROR',
-                    'default_hooks.checkpoint.interval': -1,
-                    'default_hooks.checkpoint.save_last': False,
-                    'train_dataloader.num_workers': 0,
-                    'train_dataloader.persistent_workers': False,
-                    **changes,
-                },
+                cfg_options={**names, **changes},
             )
         )
+
+
+def pretrain(
+    config: Path, seed: int, data_root: Path, changes: Row, train: bool = True
+) -> torch.nn.Module:
+    """Pretrain in this process, without a checkpoint, and return the model."""
+    changes = {
+        'data_root': f'{data_root}/',
+        'default_hooks.checkpoint.interval': -1,
+        'default_hooks.checkpoint.save_last': False,
+        'train_dataloader.num_workers': 0,
+        'train_dataloader.persistent_workers': False,
+        **changes,
+    }
+    with open_runner(config, seed, changes) as runner:
         if train:
             runner.train()
         else:
