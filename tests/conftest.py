@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# Fixtures that several folders share, by what they set up.
+pytest_plugins = ['suite_fixtures', 'ablation_fixtures', 'analysis_fixtures']
+
 # Two cores are shared by torch, OpenCV and pytest-xdist: one thread each.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 

@@ -14,10 +14,11 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-from msbreg_mm.engine.data_check import check_data
-from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
-from msbreg_mm.transfer.scalars import read_log
-from msbreg_mm.transfer.tasks import load_task
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
+from msbreg_mm.runs.data_check import check_data
+from msbreg_mm.runs.log import read_log
+from msbreg_mm.suite.tasks import load_task
 from msbreg_mm.utils.upstream import import_scope
 
 ROOT = Path(__file__).parents[1]

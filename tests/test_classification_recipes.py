@@ -9,9 +9,9 @@ from mmengine.config import utils as config_utils
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from msbreg_mm.engine.launch import LaunchOptions, resolve_config
-from msbreg_mm.transfer.published import published_rows
-from msbreg_mm.transfer.tasks import _own_protocol
+from msbreg_mm.reports.published import published_rows
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
+from msbreg_mm.suite.tasks import _own_protocol
 from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')

@@ -7,7 +7,7 @@ import torch
 from fake_data import write_coco, write_image, write_npz, write_voc
 from mmengine.runner import Runner
 
-from msbreg_mm.engine.launch import LaunchOptions, resolve_config
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(

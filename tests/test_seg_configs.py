@@ -10,12 +10,14 @@ import torchvision
 from fake_seg_data import write_seg_dataset
 from mmengine.config import Config
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner, run_test
-from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
-from msbreg_mm.transfer.published import published_rows
-from msbreg_mm.transfer.record import make_record, read_final_log
-from msbreg_mm.transfer.settings import parse_options
-from msbreg_mm.transfer.tasks import load_task
+from msbreg_mm.checkpoints.reference import parse_checkpoints
+from msbreg_mm.engine.launch import build_runner, run_test
+from msbreg_mm.reports.published import published_rows
+from msbreg_mm.runs.config import LaunchOptions
+from msbreg_mm.runs.settings import parse_options
+from msbreg_mm.suite.plan import plan_jobs
+from msbreg_mm.suite.recording import make_record, read_final_log
+from msbreg_mm.suite.tasks import load_task
 
 pytest.importorskip('mmseg')
 

@@ -18,10 +18,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from msbreg_mm.checkpoints import load_backbone
 from msbreg_mm.datasets.subset import write_subsets
 from msbreg_mm.datasets.voc_instances import voc_instances
-from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
-from msbreg_mm.transfer.published import published_rows
-from msbreg_mm.transfer.scalars import read_log
-from msbreg_mm.transfer.tasks import load_task
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.reports.published import published_rows
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
+from msbreg_mm.runs.log import read_log
+from msbreg_mm.suite.tasks import load_task
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT / 'configs' / 'transfer' / name for name in ('coco', 'voc')]

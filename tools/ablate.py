@@ -6,7 +6,7 @@ A second call goes on where the first stopped.
 import argparse
 import sys
 
-from msbreg_mm.ablation.cli import AblateOptions, run
+from msbreg_mm.cli.ablate import AblateOptions, run
 
 
 def main() -> int:

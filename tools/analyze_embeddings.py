@@ -6,8 +6,8 @@ Give checkpoints as name=path, path, or random; they are shown side by side.
 import argparse
 import sys
 
-from msbreg_mm.analysis.cli import AnalysisOptions, analyze
-from msbreg_mm.engine.launch import DictAction
+from msbreg_mm.cli.analyze import AnalysisOptions, analyze
+from msbreg_mm.runs.config import DictAction
 
 
 def main() -> int:

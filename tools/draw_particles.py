@@ -9,7 +9,7 @@ msbreg_mm.TrajectoryHook recorded them, or from the checkpoints that were kept.
 import argparse
 import sys
 
-from msbreg_mm.analysis.cli import draw
+from msbreg_mm.cli.analyze import draw
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from msbreg_mm.transfer.cli import report
+from msbreg_mm.cli.transfer import report
 
 
 def main() -> int:

@@ -3,7 +3,8 @@
 import argparse
 import os
 
-from msbreg_mm.engine.launch import DictAction, LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.runs.config import DictAction, LaunchOptions
 from msbreg_mm.utils.errors import short_input_errors
 
 

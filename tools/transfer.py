@@ -7,7 +7,7 @@ first stopped.
 import argparse
 import sys
 
-from msbreg_mm.transfer.cli import SuiteOptions, list_tasks, run
+from msbreg_mm.cli.transfer import SuiteOptions, list_tasks, run
 
 
 def main() -> int:

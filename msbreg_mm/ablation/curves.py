@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from msbreg_mm.transfer.scalars import Log
+from msbreg_mm.runs.log import Log
 
 EFFECTIVE_RANK = 'effective_rank'
 _READINGS = 'collapsed_readings'

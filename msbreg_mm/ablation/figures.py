@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from msbreg_mm.ablation.layout import log_axis
-from msbreg_mm.transfer.plots import STYLE, Palette, to_svg
+from msbreg_mm.reports.plots import STYLE, Palette, to_svg
 
 _WIDTH = 4.6
 # Name of a line → (x, values of the seeds at each x).

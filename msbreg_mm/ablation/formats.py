@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from msbreg_mm.ablation.results import TIME, Column, Results, Row, RunResult
-from msbreg_mm.transfer.cells import MISSING, format_difference
-from msbreg_mm.transfer.formats import pipe, tex_row
-from msbreg_mm.transfer.statistics import Summary
+from msbreg_mm.reports.cells import MISSING, format_difference
+from msbreg_mm.reports.formats import pipe, tex_row
+from msbreg_mm.reports.statistics import Summary
 
 _CSV_COLUMNS = (
     'ablation', 'variant', 'levels', 'seed', 'metric', 'value', 'collapsed', 'failure',

@@ -6,7 +6,7 @@ from math import log10
 
 from msbreg_mm.ablation.expand import name_levels
 from msbreg_mm.ablation.results import Results, Row
-from msbreg_mm.transfer.plots import Palette
+from msbreg_mm.reports.plots import Palette
 
 # Colours of the page, one of them grey for the reference.
 _MOST_SERIES = 8

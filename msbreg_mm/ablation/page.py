@@ -8,8 +8,8 @@ from msbreg_mm.ablation.curves import EFFECTIVE_RANK, curve, curve_keys
 from msbreg_mm.ablation.figures import factor_plot, grouped_dots
 from msbreg_mm.ablation.layout import Layout, factor_series, make_layout
 from msbreg_mm.ablation.results import TIME, Column, Results, Row
-from msbreg_mm.transfer.cells import format_difference
-from msbreg_mm.transfer.plots import Bands, Palette, band_plot, seed_dots
+from msbreg_mm.reports.cells import format_difference
+from msbreg_mm.reports.plots import Bands, Palette, band_plot, seed_dots
 
 _TITLES = {
     EFFECTIVE_RANK: 'Effective rank of embeddings',

@@ -10,12 +10,13 @@ from typing import Any
 from mmengine.config import Config
 
 from msbreg_mm.ablation.spec import Ablation, Variant
-from msbreg_mm.transfer.job import has_result
-from msbreg_mm.transfer.plan import RANDOM, SEED, CheckpointRef, Job, plan_jobs
-from msbreg_mm.transfer.record import final_checkpoint
-from msbreg_mm.transfer.schedule import read_schedule
-from msbreg_mm.transfer.store import write_text
-from msbreg_mm.transfer.tasks import Task
+from msbreg_mm.checkpoints.reference import RANDOM, SEED, CheckpointRef
+from msbreg_mm.runs.schedule import read_schedule
+from msbreg_mm.suite.job import has_result
+from msbreg_mm.suite.plan import Job, plan_jobs
+from msbreg_mm.suite.recording import final_checkpoint
+from msbreg_mm.suite.tasks import Task
+from msbreg_mm.utils.files import write_text
 
 # Folder of the pretraining runs and their name as a task.
 PRETRAINING = 'pretraining'

@@ -1,18 +1,15 @@
 """Write the report of an ablation: table in four formats and one HTML page."""
 
-import datetime
 from pathlib import Path
-
-import jinja2
 
 from msbreg_mm.ablation import formats
 from msbreg_mm.ablation.page import Page, describe
 from msbreg_mm.ablation.results import Results
-from msbreg_mm.transfer.figure_files import save_figure, sheet
-from msbreg_mm.transfer.store import write_text
+from msbreg_mm.reports.figure_files import save_figure, sheet
+from msbreg_mm.reports.pages import render
+from msbreg_mm.utils.files import write_text
 
 PAGE = 'ablation.html'
-_TEMPLATES = (Path(__file__).parents[1] / 'transfer', Path(__file__).parent)
 
 
 def write_report(results: Results, work_dir: str | Path) -> Path:
@@ -55,18 +52,12 @@ def render_page(results: Results, page: Page) -> str:
         results: The numbers.
         page: Their figures and sentences.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder / 'templates' for folder in _TEMPLATES]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template('ablation.html.j2').render(
+    return render(
+        'msbreg_mm.ablation',
+        'ablation.html.j2',
         results=results,
         page=page,
         formats=formats,
-        date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
     )
 
 

@@ -7,15 +7,17 @@ from typing import Any
 from msbreg_mm.ablation.curves import EFFECTIVE_RANK, ended_collapsed
 from msbreg_mm.ablation.plan import PretrainingRun
 from msbreg_mm.ablation.spec import Ablation, Variant
-from msbreg_mm.transfer.plan import Job
-from msbreg_mm.transfer.scalars import Log, read_log
-from msbreg_mm.transfer.statistics import (
+from msbreg_mm.reports.statistics import (
     Difference,
     Summary,
     paired_difference,
     summarize,
 )
-from msbreg_mm.transfer.store import FAILURE, Record, read_json, read_record
+from msbreg_mm.runs.folder import FAILURE
+from msbreg_mm.runs.log import Log, read_log
+from msbreg_mm.runs.record import Record, read_record
+from msbreg_mm.suite.plan import Job
+from msbreg_mm.utils.files import read_json
 
 # Key of the column that comes last.
 TIME = 'pretraining_min'

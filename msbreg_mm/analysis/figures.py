@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from msbreg_mm.transfer.plots import STYLE, to_svg
-
-from .images import ImageSample
-from .sphere import COLOURS, OUTLINE
+from msbreg_mm.analysis.sphere import COLOURS, OUTLINE
+from msbreg_mm.datasets.sample import ImageSample
+from msbreg_mm.reports.plots import STYLE, to_svg
 
 _PANELS_A_ROW = 3
 _RESOLUTION = 110  # dots per inch of what is drawn as pixels

@@ -7,15 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msbreg_mm.analysis.maps import make_map
+from msbreg_mm.analysis.neighbours import nearest_neighbours, neighbour_agreement
 from msbreg_mm.evaluation.geometry import (
     alignment,
     per_dimension_std,
     singular_values,
     summarize,
 )
-
-from .maps import make_map
-from .neighbours import nearest_neighbours, neighbour_agreement
 
 
 @dataclass

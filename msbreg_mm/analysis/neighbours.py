@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .images import ImageSample
+from msbreg_mm.datasets.sample import ImageSample
 
 # Queries handled together; bounds the memory.
 _CHUNK = 512

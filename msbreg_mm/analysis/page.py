@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
-from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
-from msbreg_mm.transfer.figure_files import save_figure
-from msbreg_mm.transfer.plan import RANDOM
-from msbreg_mm.transfer.plots import Palette, line_plot
-from msbreg_mm.transfer.store import write_json, write_text
-
-from .figures import class_colours, map_figure, spectrum_lines
-from .images import ImageSample
-from .maps import TITLES
-from .measure import Analysis
-from .neighbours import draw_neighbours
+from msbreg_mm.analysis.figures import class_colours, map_figure, spectrum_lines
+from msbreg_mm.analysis.maps import TITLES
+from msbreg_mm.analysis.measure import Analysis
+from msbreg_mm.analysis.neighbours import draw_neighbours
+from msbreg_mm.checkpoints.reference import RANDOM
+from msbreg_mm.datasets.sample import ImageSample
+from msbreg_mm.reports.figure_files import save_figure
+from msbreg_mm.reports.pages import render
+from msbreg_mm.reports.plots import Palette, line_plot
+from msbreg_mm.utils.files import write_bytes, write_json, write_text
 
 PAGE, JSON = 'analysis.html', 'analysis.json'
 
@@ -112,11 +110,13 @@ def write_analysis(
     for item in analyses:
         picture = draw_neighbours(sample, queries, item.neighbours)
         file = folder / f'neighbours_{item.name}.webp'
-        AtomicLocalBackend().put(picture, file)
+        write_bytes(file, picture)
         encoded = base64.b64encode(picture).decode()
         pictures[item.name] = f'data:image/webp;base64,{encoded}'
     write_json(out / JSON, result)
-    page = _environment().get_template('analysis.html.j2').render(
+    page = render(
+        'msbreg_mm.analysis',
+        'analysis.html.j2',
         result=result,
         names=names,
         palette=palette,
@@ -163,16 +163,3 @@ def _spectra(analyses: Sequence[Analysis], palette: Palette) -> dict[str, str]:
 
 def _count_classes(sample: ImageSample) -> int:
     return 0 if sample.labels is None else len(np.unique(sample.labels))
-
-
-def _environment() -> jinja2.Environment:
-    folders = ('msbreg_mm.analysis', 'msbreg_mm.transfer')
-    return jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.PackageLoader(folder, 'templates') for folder in folders]
-        ),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

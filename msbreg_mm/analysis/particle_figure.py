@@ -24,8 +24,8 @@ from msbreg_mm.models.losses import (
     MultiviewCentroidLoss,
     SingularValueLoss,
 )
-from msbreg_mm.transfer.figure_files import save_figure
-from msbreg_mm.transfer.plots import STYLE, to_svg
+from msbreg_mm.reports.figure_files import save_figure
+from msbreg_mm.reports.plots import STYLE, to_svg
 
 _PANELS: Mapping[str, tuple[str, ...]] = {
     'Centroid force': ('centroid',),

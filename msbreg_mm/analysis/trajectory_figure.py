@@ -7,11 +7,16 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from msbreg_mm.transfer.figure_files import save_figure
-from msbreg_mm.transfer.plots import STYLE, to_svg
-
-from .sphere import COLOURS, camera, draw_paths, draw_sphere, project_to_sphere
-from .trajectory import Trajectory
+from msbreg_mm.analysis.sphere import (
+    COLOURS,
+    camera,
+    draw_paths,
+    draw_sphere,
+    project_to_sphere,
+)
+from msbreg_mm.evaluation.trajectory import Trajectory
+from msbreg_mm.reports.figure_files import save_figure
+from msbreg_mm.reports.plots import STYLE, to_svg
 
 _SPHERES = 4
 

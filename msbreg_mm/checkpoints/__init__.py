@@ -1,16 +1,24 @@
-"""Read and write every checkpoint format; the only place that renames keys."""
+"""Read and write every checkpoint format; the only place that renames keys.
 
-from msbreg_mm.checkpoints.errors import CheckpointError
-from msbreg_mm.checkpoints.files import sha256
-from msbreg_mm.checkpoints.loading import load_backbone
-from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
-from msbreg_mm.checkpoints.report import MatchReport
-from msbreg_mm.checkpoints.resume import verify_resumable
-from msbreg_mm.checkpoints.writing import (
-    FORMATS,
-    convert_checkpoint,
-    save_checkpoint,
-)
+Names are imported when they are first used: most of them need torch, which takes
+seconds, and :mod:`msbreg_mm.checkpoints.reference` does not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from msbreg_mm.checkpoints.errors import CheckpointError
+    from msbreg_mm.checkpoints.files import sha256
+    from msbreg_mm.checkpoints.loading import load_backbone
+    from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
+    from msbreg_mm.checkpoints.report import MatchReport
+    from msbreg_mm.checkpoints.resume import verify_resumable
+    from msbreg_mm.checkpoints.writing import (
+        FORMATS,
+        convert_checkpoint,
+        save_checkpoint,
+    )
 
 __all__ = [
     'FORMATS',
@@ -24,3 +32,22 @@ __all__ = [
     'sha256',
     'verify_resumable',
 ]
+
+_MODULES = {
+    'FORMATS': 'writing',
+    'Checkpoint': 'reading',
+    'CheckpointError': 'errors',
+    'MatchReport': 'report',
+    'convert_checkpoint': 'writing',
+    'load_backbone': 'loading',
+    'read_checkpoint': 'reading',
+    'save_checkpoint': 'writing',
+    'sha256': 'files',
+    'verify_resumable': 'resume',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(import_module(f'{__name__}.{_MODULES[name]}'), name)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .writing import write_text
+from msbreg_mm.datasets.writing import write_text
 
 # Missing files and unknown classes that an error message names.
 _SHOWN = 3

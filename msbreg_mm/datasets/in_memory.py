@@ -11,16 +11,15 @@ from mmengine.logging import print_log
 from mmpretrain.datasets import CustomDataset
 from PIL import Image
 
-from msbreg_mm.registry import DATASETS
-
-from .image_lists import read_lines, read_npz
-from .image_store import (
+from msbreg_mm.datasets.image_lists import read_lines, read_npz
+from msbreg_mm.datasets.image_store import (
     ImageStore,
     map_with_progress,
     resize_short_side,
     resized_shape,
 )
-from .transforms.reading import CorruptImageError, decode, read_bytes
+from msbreg_mm.datasets.transforms.reading import CorruptImageError, decode, read_bytes
+from msbreg_mm.registry import DATASETS
 
 _GIB = 2**30
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .writing import write_json
+from msbreg_mm.datasets.writing import write_json
 
 
 def subset_order(image_ids: Sequence[int], seed: int, fold: int) -> list[int]:

@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools import mask as rle
 from rich.progress import track
 
-from .voc import (
+from msbreg_mm.datasets.voc import (
     VOC_CLASSES,
     VOCAnnotation,
     find_voc_image,
@@ -18,7 +18,7 @@ from .voc import (
     read_voc_classes,
     read_voc_list,
 )
-from .writing import write_json
+from msbreg_mm.datasets.writing import write_json
 
 VOID = 255
 """Index of VOC's border between objects: it belongs to none."""

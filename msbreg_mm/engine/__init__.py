@@ -1,5 +1,5 @@
 """Training: hooks, loops, crash-safe checkpoints and the launcher of the tools."""
 
-from . import atomic_backend, cpu_amp, hooks, probe_loop
+from msbreg_mm.engine import atomic_backend, cpu_amp, hooks, probe_loop
 
 __all__ = ['atomic_backend', 'cpu_amp', 'hooks', 'probe_loop']

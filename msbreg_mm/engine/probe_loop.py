@@ -15,7 +15,6 @@ from mmengine.dist import (
     get_world_size,
     is_main_process,
 )
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.runner.base_loop import BaseLoop
 from torch import nn
@@ -31,6 +30,7 @@ from msbreg_mm.evaluation.extraction import (
 from msbreg_mm.evaluation.feature_cache import FeatureCache, Write
 from msbreg_mm.evaluation.features import FeatureSet, check_pair
 from msbreg_mm.registry import LOOPS, PROBES
+from msbreg_mm.utils.upstream import unwrap
 
 CACHE_VARIABLE = 'MSBREG_FEATURE_CACHE'
 DEFAULT_CACHE = Path('work_dirs') / '.features'
@@ -170,7 +170,7 @@ class ProbeLoop(BaseLoop):
         runner, dataset = self.runner, loader.dataset
         name = f'{split} ({describe_dataset(dataset)})'
         labels, classes = read_labels(dataset, name)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         was_training = model.training
         model.eval()
         context = partial(runner.optim_wrapper.optim_context, model)

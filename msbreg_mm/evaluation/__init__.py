@@ -1,6 +1,6 @@
 """Evaluation of frozen features: kNN accuracy and geometry of embeddings."""
 
-from .geometry import (
+from msbreg_mm.evaluation.geometry import (
     alignment,
     effective_rank,
     largest_share,
@@ -11,7 +11,7 @@ from .geometry import (
     summarize,
     uniformity,
 )
-from .knn import knn_accuracy, knn_predict
+from msbreg_mm.evaluation.knn import knn_accuracy, knn_predict
 
 __all__ = [
     'alignment',

@@ -13,7 +13,8 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
 from msbreg_mm.evaluation.features import check_finite, row_chunks
-from msbreg_mm.transfer.locks import FileLock, is_locked
+from msbreg_mm.utils.files import write_text
+from msbreg_mm.utils.locks import FileLock, is_locked
 
 # Seconds to wait for another process that computes the same features.
 _PATIENCE = 24 * 3600.0
@@ -141,8 +142,6 @@ class FeatureCache:
                 temporary.unlink(missing_ok=True)
 
     def _commit(self, key: str, temporary: Path, about: Mapping[str, Any]) -> None:
-        from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
-
         features = np.load(temporary, mmap_mode='r')
         check_finite(features, about.get('name', 'features'))
         noted = {**about, 'shape': features.shape, 'crc32': _checksum(features)}
@@ -150,7 +149,7 @@ class FeatureCache:
         (self.folder / f'{key}.json').unlink(missing_ok=True)
         temporary.replace(self.folder / f'{key}.npy')
         text = json.dumps(noted, indent=2, default=str) + '\n'
-        AtomicLocalBackend().put_text(text, self.folder / f'{key}.json')
+        write_text(self.folder / f'{key}.json', text)
 
 
 def _allocate(path: Path, shape: tuple[int, int]) -> None:

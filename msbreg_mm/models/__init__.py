@@ -4,4 +4,4 @@ from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')
 
-from . import heads, losses, necks, selfsup  # noqa: E402, F401
+from msbreg_mm.models import heads, losses, necks, selfsup  # noqa: E402, F401

@@ -1,1 +1,1 @@
-"""The transfer suite: tasks × checkpoints × seeds to one honest table."""
+"""The report of a transfer suite: sections, pictures, pretraining curves."""

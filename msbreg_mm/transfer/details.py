@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from msbreg_mm.transfer.scalars import find_scalars
-from msbreg_mm.transfer.store import read_json, write_json
-from msbreg_mm.transfer.trainer import PREDICTIONS
+from msbreg_mm.runs.folder import PREDICTIONS, find_scalars
+from msbreg_mm.utils.files import read_json, write_json
 
 CACHE = 'details.json'
 SIZES = ('small', 'medium', 'large')

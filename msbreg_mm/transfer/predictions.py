@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from msbreg_mm.runs.folder import PREDICTIONS
 from msbreg_mm.transfer.details import validation_set
-from msbreg_mm.transfer.trainer import PREDICTIONS
 
 # This project's choices.
 SCORE = 0.3

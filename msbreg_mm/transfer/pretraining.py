@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msbreg_mm.transfer.plots import Lines, Palette, line_plot
-from msbreg_mm.transfer.scalars import read_log, train_curve
+from msbreg_mm.reports.plots import Lines, Palette, line_plot
+from msbreg_mm.runs.log import read_log, train_curve
 from msbreg_mm.transfer.spectrum import Spectrum, read_spectrum
 
 # Titles of what msbreg_mm.EmbeddingMonitorHook logs.

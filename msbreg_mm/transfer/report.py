@@ -1,19 +1,18 @@
 """Write a suite's report: Markdown, LaTeX, CSV and one self-contained HTML page."""
 
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
-from msbreg_mm.transfer import cells, formats
-from msbreg_mm.transfer.overview import build_overview
-from msbreg_mm.transfer.plots import Palette
+from msbreg_mm.reports import cells, formats
+from msbreg_mm.reports.overview import build_overview
+from msbreg_mm.reports.pages import render
+from msbreg_mm.reports.plots import Palette
+from msbreg_mm.reports.table import ResultTable, build_tables, scaled
+from msbreg_mm.runs.record import read_failures, read_records
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
-from msbreg_mm.transfer.store import read_failures, read_records, write_text
-from msbreg_mm.transfer.table import ResultTable, build_tables, scaled
+from msbreg_mm.utils.files import write_text
 
 PAGE = 'report.html'
 
@@ -59,14 +58,9 @@ def render_page(
     baselines = list(dict.fromkeys(row.name for row in rows if row.is_random))
     names = list(dict.fromkeys(row.name for row in rows))
     palette = Palette(names, baselines)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader('msbreg_mm.transfer', 'templates'),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template('report.html.j2').render(
+    return render(
+        'msbreg_mm.transfer',
+        'report.html.j2',
         names=names,
         palette=palette,
         sections=[describe_table(table, palette) for table in tables],
@@ -78,7 +72,6 @@ def render_page(
         score=SCORE,
         hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,
         runs=sum(len(row.records) for row in rows),
-        date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
     )
 
 

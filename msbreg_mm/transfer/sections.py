@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msbreg_mm.transfer.cells import format_difference
+from msbreg_mm.reports.cells import format_difference
+from msbreg_mm.reports.plots import Palette, band_plot, bar_plot, seed_dots
+from msbreg_mm.reports.table import Column, ResultTable, Row, by_seed
+from msbreg_mm.runs.log import read_log
 from msbreg_mm.transfer.details import KINDS, Details, read_details
-from msbreg_mm.transfer.plots import Palette, band_plot, bar_plot, seed_dots
 from msbreg_mm.transfer.predictions import Picture, compare_predictions
-from msbreg_mm.transfer.scalars import read_log
-from msbreg_mm.transfer.table import Column, ResultTable, Row, by_seed
 
 # More classes than this are shown as those that differ most.
 _MOST_CLASSES = 12

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msbreg_mm.transfer.scalars import find_scalars
-from msbreg_mm.transfer.store import read_json, write_json
+from msbreg_mm.runs.folder import find_resumable, find_run_config
+from msbreg_mm.utils.files import read_json, write_json
 
 CACHE = 'spectrum.json'
 
@@ -45,11 +45,10 @@ def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
         ValueError: If the model has no backbone and neck.
     """
     from msbreg_mm.checkpoints import verify_resumable
-    from msbreg_mm.engine.atomic_backend import find_resumable
 
     checkpoint = find_resumable(work_dir)
-    configs = [file.with_name('config.py') for file in find_scalars(work_dir)]
-    if checkpoint is None or not configs or not configs[-1].is_file():
+    config = find_run_config(work_dir)
+    if checkpoint is None or config is None:
         raise FileNotFoundError(
             f'{work_dir} has no checkpoint or no vis_data/config.py of a run'
         )
@@ -58,7 +57,7 @@ def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
     if cached and cached.get('of') == of:
         return Spectrum(**cached['spectrum'])
     verify_resumable(checkpoint)
-    spectrum = _compute(configs[-1], checkpoint, images)
+    spectrum = _compute(config, checkpoint, images)
     write_json(work_dir / CACHE, {'of': of, 'spectrum': vars(spectrum)})
     return spectrum
 

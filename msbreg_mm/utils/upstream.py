@@ -9,6 +9,7 @@ import re
 import sys
 import warnings
 from types import ModuleType
+from typing import Any
 
 from msbreg_mm.utils.errors import OptionError
 
@@ -75,6 +76,15 @@ def import_scope(scope: str) -> None:
         # and score two classes as they score more.
         for text in ('Default ``avg_non_ignore`` is False', 'For binary segmentation'):
             warnings.filterwarnings('ignore', message=text)
+
+
+def unwrap(model: Any) -> Any:
+    """Return the model inside mmengine's wrappers (DDP, FSDP), or the model itself."""
+    from mmengine.model import is_model_wrapper
+
+    while is_model_wrapper(model):
+        model = model.module
+    return model
 
 
 class UpstreamNoise(logging.Filter):

@@ -20,12 +20,14 @@ from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import load_ablation
 from msbreg_mm.ablation.terminal import print_results
-from msbreg_mm.transfer import figure_files
-from msbreg_mm.transfer.figure_files import standalone
-from msbreg_mm.transfer.record import make_record
-from msbreg_mm.transfer.scalars import Log
-from msbreg_mm.transfer.store import FAILURE, write_json, write_record
-from msbreg_mm.transfer.tasks import resolve_tasks
+from msbreg_mm.reports import figure_files
+from msbreg_mm.reports.figure_files import standalone
+from msbreg_mm.runs.folder import FAILURE
+from msbreg_mm.runs.log import Log
+from msbreg_mm.runs.record import write_record
+from msbreg_mm.suite.recording import make_record
+from msbreg_mm.suite.tasks import resolve_tasks
+from msbreg_mm.utils.files import write_json
 
 GRID = (
     "grid={'model.head.weight': [0, 0.01, 0.1], 'term': {'with': {},"

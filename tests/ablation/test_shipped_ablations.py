@@ -8,7 +8,7 @@ from fake_data import write_npz
 from mmengine.config import Config
 
 from msbreg_mm.ablation.spec import load_ablation
-from msbreg_mm.transfer.tasks import resolve_tasks
+from msbreg_mm.suite.tasks import resolve_tasks
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'ablations'
 SHIPPED = sorted(FOLDER.glob('*.py'))
@@ -41,7 +41,7 @@ def test_example_of_the_docs(tmp_path):
 def test_every_variant_trains(path, tmp_path):
     from mmengine.runner import Runner
 
-    from msbreg_mm.engine.launch import LaunchOptions, resolve_config
+    from msbreg_mm.runs.config import LaunchOptions, resolve_config
 
     for split in ('train', 'val'):
         write_npz(tmp_path / f'{split}.npz', 32)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from msbreg_mm.analysis.images import find_split, sample_images, seeded
+from msbreg_mm.datasets.sample import find_split, sample_images
+from msbreg_mm.utils.random import seeded
 
 
 def test_clean_images_are_those_of_the_files(tiny_cfg):

@@ -11,7 +11,8 @@ import torch
 from mmengine.fileio import get_file_backend
 from toy_runner import toy_runner
 
-from msbreg_mm.engine.atomic_backend import AtomicLocalBackend, find_resumable
+from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
+from msbreg_mm.runs.folder import find_resumable
 
 BACKEND_ARGS = {'backend': 'msbreg_atomic'}
 
@@ -68,7 +69,8 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from msbreg_mm.engine import atomic_backend
-atomic_backend.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+from msbreg_mm.utils import files
+files.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 atomic_backend.AtomicLocalBackend().put(bytes(3_000_000), sys.argv[1])
 """
 

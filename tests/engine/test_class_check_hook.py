@@ -8,10 +8,11 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
-from msbreg_mm.engine.data_check import check_data
 from msbreg_mm.engine.hooks import ClassCheckHook
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
 from msbreg_mm.evaluation.extraction import describe_dataset
+from msbreg_mm.runs.config import LaunchOptions
+from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')

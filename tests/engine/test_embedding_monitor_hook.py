@@ -11,9 +11,9 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from toy_runner import ToyModel, scalars, toy_runner
 
-from msbreg_mm.engine.atomic_backend import find_resumable
 from msbreg_mm.engine.hooks import EmbeddingCollapseError, EmbeddingMonitorHook
 from msbreg_mm.evaluation import summarize
+from msbreg_mm.runs.folder import find_resumable
 
 SPREAD = torch.eye(3).expand(2, 3, 3)  # two views of three orthogonal images
 POINT = torch.eye(3)[0].expand(2, 3, 3)  # all images in one point

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from msbreg_mm.checkpoints import CheckpointError
-from msbreg_mm.engine.launch import LaunchOptions, build_runner, resolve_config
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
 from msbreg_mm.utils.errors import MissingInputError
 
 ROOT = Path(__file__).parents[2]

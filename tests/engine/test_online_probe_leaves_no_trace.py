@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from msbreg_mm.engine.hooks import online_probe_hook
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.runs.config import LaunchOptions
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'demo'
 CONFIG = 'msbreg_resnet18-w16_1xb64-coslr-10e_cifar10'

@@ -8,11 +8,13 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from msbreg_mm.analysis.cli import draw
-from msbreg_mm.analysis.trajectory import FILE, Trajectory, load_trajectory, read_run
+from msbreg_mm.analysis.trajectory import read_run
 from msbreg_mm.analysis.trajectory_figure import image_cosines, view_variances
+from msbreg_mm.cli.analyze import draw
 from msbreg_mm.engine.hooks import TrajectoryHook
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.evaluation.trajectory import FILE, Trajectory, load_trajectory
+from msbreg_mm.runs.config import LaunchOptions
 
 CONFIG = """
 _base_ = ['{configs}/demo/msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py']

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from msbreg_mm.checkpoints.reference import parse_checkpoints
 from msbreg_mm.datasets.shapes import generate_shapes
-from msbreg_mm.transfer.plan import parse_checkpoints, plan_jobs
-from msbreg_mm.transfer.runner import State, run_suite
-from msbreg_mm.transfer.tasks import load_task
-from msbreg_mm.transfer.trainer import Trainer
+from msbreg_mm.suite.plan import plan_jobs
+from msbreg_mm.suite.runner import State, run_suite
+from msbreg_mm.suite.tasks import load_task
+from msbreg_mm.suite.trainer import Trainer
 from msbreg_mm.utils.upstream import import_quietly
 
 ROOT = Path(__file__).parents[2]

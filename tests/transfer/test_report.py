@@ -12,7 +12,7 @@ from synthetic import write_coco, write_pretraining, write_suite
 
 from msbreg_mm.transfer.predictions import compare_predictions
 from msbreg_mm.transfer.report import pretrain_folders, write_report
-from msbreg_mm.transfer.store import write_json
+from msbreg_mm.utils.files import write_json
 
 
 @pytest.fixture(scope='module')

@@ -16,7 +16,8 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
+from msbreg_mm.runs.config import LaunchOptions
 
 Row = dict[str, Any]
 

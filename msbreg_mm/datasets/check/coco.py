@@ -9,8 +9,8 @@ from typing import Any
 
 from pycocotools import mask as rle
 
-from .images import read_sizes
-from .result import CheckResult
+from msbreg_mm.datasets.check.images import read_sizes
+from msbreg_mm.datasets.check.result import CheckResult
 
 BOX_TOLERANCE = 1.0
 """Pixels by which a box may leave its image: rounding, not a fault."""

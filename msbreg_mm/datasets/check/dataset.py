@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from .coco import check_coco, find_coco_files
-from .folders import check_folder, check_imagenet
-from .result import CheckResult
-from .seg import check_seg, find_seg_splits
-from .voc import check_voc, find_voc_lists
+from msbreg_mm.datasets.check.coco import check_coco, find_coco_files
+from msbreg_mm.datasets.check.folders import check_folder, check_imagenet
+from msbreg_mm.datasets.check.result import CheckResult
+from msbreg_mm.datasets.check.seg import check_seg, find_seg_splits
+from msbreg_mm.datasets.check.voc import check_voc, find_voc_lists
 
 Layout = Literal['auto', 'coco', 'voc', 'seg', 'imagenet', 'folder']
 LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'seg', 'imagenet', 'folder')

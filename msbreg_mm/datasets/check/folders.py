@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from .images import list_images, read_sizes
-from .result import CheckResult
+from msbreg_mm.datasets.check.images import list_images, read_sizes
+from msbreg_mm.datasets.check.result import CheckResult
 
 
 def check_imagenet(

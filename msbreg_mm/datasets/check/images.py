@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
-from .result import CheckResult
+from msbreg_mm.datasets.check.result import CheckResult
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 """Suffixes, in lower case, that count as images where no list names the files."""

@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..voc import VOC_CLASSES, find_voc_image, read_voc_classes, read_voc_list
-from .images import read_sizes
-from .result import CheckResult
+from msbreg_mm.datasets.check.images import read_sizes
+from msbreg_mm.datasets.check.result import CheckResult
+from msbreg_mm.datasets.voc import (
+    VOC_CLASSES,
+    find_voc_image,
+    read_voc_classes,
+    read_voc_list,
+)
 
 IGNORED = 255
 """Pixel value that belongs to no class: VOC's border, Cityscapes' void."""

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..voc import (
+from msbreg_mm.datasets.check.images import read_sizes
+from msbreg_mm.datasets.check.result import CheckResult
+from msbreg_mm.datasets.voc import (
     VOCAnnotation,
     find_voc_image,
     read_voc_annotation,
     read_voc_classes,
     read_voc_list,
 )
-from .images import read_sizes
-from .result import CheckResult
 
 
 def find_voc_lists(root: Path) -> list[Path]:

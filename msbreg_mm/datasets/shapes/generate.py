@@ -11,10 +11,21 @@ from typing import Any
 import cv2
 from rich.progress import track
 
-from .manifest import MANIFEST, digest_files, find_equal, list_files
-from .outlines import CLASSES
-from .scene import Scene, SceneStyle, draw_scene
-from .writing import LAYOUT, coco_objects, write_coco, write_jpeg, write_voc
+from msbreg_mm.datasets.shapes.manifest import (
+    MANIFEST,
+    digest_files,
+    find_equal,
+    list_files,
+)
+from msbreg_mm.datasets.shapes.outlines import CLASSES
+from msbreg_mm.datasets.shapes.scene import Scene, SceneStyle, draw_scene
+from msbreg_mm.datasets.shapes.writing import (
+    LAYOUT,
+    coco_objects,
+    write_coco,
+    write_jpeg,
+    write_voc,
+)
 
 _VERSION = 2
 """Raise it whenever equal parameters would draw other pictures."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .outlines import CLASSES, unit_outline
-from .photos import photo_crop
-from .textures import filling
+from msbreg_mm.datasets.shapes.outlines import CLASSES, unit_outline
+from msbreg_mm.datasets.shapes.photos import photo_crop
+from msbreg_mm.datasets.shapes.textures import filling
 
 _SUPERSAMPLING = 4
 _PLACEMENT_TRIES = 30

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from .photos import photo_crop
+from msbreg_mm.datasets.shapes.photos import photo_crop
 
 _MIN_CONTRAST = 70.0
 """Least distance between the filling's and the background's mean colour, of 441."""

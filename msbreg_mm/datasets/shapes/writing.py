@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as rle
 
-from .outlines import CLASSES
-from .scene import Scene
+from msbreg_mm.datasets.shapes.outlines import CLASSES
+from msbreg_mm.datasets.shapes.scene import Scene
 
 JPEG_QUALITY = 92
 LAYOUT = (

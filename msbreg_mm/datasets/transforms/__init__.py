@@ -1,7 +1,7 @@
 """The multi-view pipeline of pretraining, and what segmentation lacks upstream."""
 
-from .foreground_mask import ForegroundMask
-from .multi_view_augment import MultiViewAugment
-from .view_config import ViewConfig, byol_views
+from msbreg_mm.datasets.transforms.foreground_mask import ForegroundMask
+from msbreg_mm.datasets.transforms.multi_view_augment import MultiViewAugment
+from msbreg_mm.datasets.transforms.view_config import ViewConfig, byol_views
 
 __all__ = ['ForegroundMask', 'MultiViewAugment', 'ViewConfig', 'byol_views']

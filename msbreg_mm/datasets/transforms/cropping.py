@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .view_config import ViewConfig
+from msbreg_mm.datasets.transforms.view_config import ViewConfig
 
 _ENLARGE = {'bicubic': cv2.INTER_CUBIC, 'bilinear': cv2.INTER_LINEAR}
 # Attempts before the central crop, as in torchvision's RandomResizedCrop.

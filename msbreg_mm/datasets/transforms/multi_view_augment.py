@@ -7,12 +7,22 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from msbreg_mm.datasets.transforms import colour
+from msbreg_mm.datasets.transforms.cropping import (
+    Pyramid,
+    draw_crop,
+    needless_halvings,
+    resize_crop,
+)
+from msbreg_mm.datasets.transforms.reading import (
+    CorruptImageError,
+    SkipCounter,
+    decode,
+    jpeg_size,
+    read_bytes,
+)
+from msbreg_mm.datasets.transforms.view_config import ViewConfig, byol_views
 from msbreg_mm.registry import TRANSFORMS
-
-from . import colour
-from .cropping import Pyramid, draw_crop, needless_halvings, resize_crop
-from .reading import CorruptImageError, SkipCounter, decode, jpeg_size, read_bytes
-from .view_config import ViewConfig, byol_views
 
 _DRAWS_PER_VIEW = 15
 # Smaller files are hardly ever large enough for a reduced decode to apply.

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from msbreg_mm.evaluation.extraction import describe_dataset, read_labels
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 # Classes that a message names.
 _SHOWN = 5
@@ -40,7 +40,7 @@ class ClassCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check both sets."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
         if num_classes is None:
             raise ValueError(

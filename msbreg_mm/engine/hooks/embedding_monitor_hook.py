@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather, all_reduce, barrier, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 from msbreg_mm.engine import atomic_backend  # noqa: F401 - registers the backend
 from msbreg_mm.evaluation.geometry import summarize
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 # Names in the log of the measures of `summarize`.
 _SCALARS = {
@@ -134,7 +134,7 @@ class EmbeddingMonitorHook(Hook):
         self._judge(runner, figures, embeddings.shape)
 
     def _find_module(self, runner: Runner) -> nn.Module:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         modules = dict(model.named_modules())
         if self.module not in modules:
             raise ValueError(

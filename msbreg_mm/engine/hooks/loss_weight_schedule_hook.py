@@ -4,10 +4,10 @@ import math
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 _FORMS = ('linear', 'cosine')
 
@@ -103,7 +103,7 @@ class LossWeightScheduleHook(Hook):
         return self.start + (self.end - self.start) * p
 
     def _find(self, runner: Runner) -> Any:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         found = dict(model.named_modules()).get(self.module)
         if found is None or not hasattr(found, 'loss_weight'):
             weighted = [

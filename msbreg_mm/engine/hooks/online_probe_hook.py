@@ -14,7 +14,6 @@ from mmengine.dist import (
     is_main_process,
 )
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -22,6 +21,7 @@ from torch.utils.data import DataLoader
 from msbreg_mm.engine.best_checkpoint import check_save_best, save_best
 from msbreg_mm.engine.isolation import buffers_of_first_rank, isolated
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 PREFIX = 'probe/'
 _LOADER = {
@@ -259,7 +259,7 @@ class OnlineProbeHook(Hook):
 
 
 def _model(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return unwrap(runner.model)
 
 
 def _seed(runner: Runner) -> int:

@@ -1,18 +1,16 @@
 """Fills the backbone from a checkpoint of any known format."""
 
-import json
 from pathlib import Path
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from msbreg_mm.engine.atomic_backend import AtomicLocalBackend
+from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.registry import HOOKS
-
-RANDOM = 'random'
-REPORT_NAME = 'checkpoint_report.json'
+from msbreg_mm.runs.folder import MATCH_REPORT
+from msbreg_mm.utils.files import write_json
+from msbreg_mm.utils.upstream import unwrap
 
 
 @HOOKS.register_module()
@@ -66,16 +64,13 @@ class PretrainedBackboneHook(Hook):
         else:
             report |= self._load(runner)
         if is_main_process():
-            AtomicLocalBackend().put_text(
-                json.dumps(report, indent=2) + '\n',
-                Path(runner.work_dir) / REPORT_NAME,
-            )
+            write_json(Path(runner.work_dir) / MATCH_REPORT, report)
 
     def _load(self, runner: Runner) -> dict:
         # Reading foreign formats costs imports that other runs do not need.
         from msbreg_mm.checkpoints import load_backbone
 
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         report = load_backbone(
             model,
             Path(self.checkpoint).expanduser(),

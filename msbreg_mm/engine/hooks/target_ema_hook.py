@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 Groups = list[tuple[list[Tensor], list[Tensor]]]
 DEFAULT_PAIRS = (('backbone', 'target_backbone'), ('neck', 'target_neck'))
@@ -96,7 +96,7 @@ class TargetEMAHook(Hook):
                 'TargetEMAHook counts the steps of one optimizer, but optim_wrapper '
                 f'is a dict of {list(wrapper.keys())}; use a single optim_wrapper'
             )
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         modules = [_find_pair(model, *pair) for pair in self.pairs]
         # mmengine also steps at the very last iteration.
         self.total_steps = math.ceil(runner.max_iters / wrapper._accumulative_counts)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.upstream import unwrap
 
 
 @HOOKS.register_module()
@@ -61,10 +61,10 @@ class TrajectoryHook(Hook):
         """Choose the images, take up an earlier record and record the start."""
         if not is_main_process():
             return
-        from msbreg_mm.analysis.embed import Embedder
-        from msbreg_mm.analysis.images import sample_dataset
+        from msbreg_mm.datasets.sample import sample_dataset
+        from msbreg_mm.evaluation.embedding import Embedder
 
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap(runner.model)
         if not getattr(model, 'with_neck', False):
             raise ValueError(
                 f'TrajectoryHook needs a model with backbone and neck, '
@@ -107,13 +107,13 @@ class TrajectoryHook(Hook):
             self._record(runner, runner.iter + 1)
 
     def _path(self, runner: Runner) -> Path:
-        from msbreg_mm.analysis.trajectory import FILE
+        from msbreg_mm.evaluation.trajectory import FILE
 
         return Path(runner.work_dir) / FILE
 
     def _take_up(self, runner: Runner, now: int) -> None:
         """Go on with the record of the run that this one resumes."""
-        from msbreg_mm.analysis.trajectory import load_trajectory
+        from msbreg_mm.evaluation.trajectory import load_trajectory
 
         self._records, self._times = [], []
         if now == 0 or not self._path(runner).is_file():
@@ -129,7 +129,7 @@ class TrajectoryHook(Hook):
     def _record(self, runner: Runner, time: int) -> None:
         if not is_main_process():
             return
-        from msbreg_mm.analysis.trajectory import Trajectory, stack_views
+        from msbreg_mm.evaluation.trajectory import Trajectory, stack_views
 
         sample = self._sample
         training = {module: module.training for module in self._network.modules()}

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.few_shot import CLASSIFIERS, few_shot
+from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.registry import PROBES
-
-from .base import Probe
 
 
 @PROBES.register_module()

@@ -5,9 +5,8 @@ from torch.nn import functional as F
 
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.geometry import summarize
+from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.registry import PROBES
-
-from .base import Probe
 
 
 @PROBES.register_module()

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.knn import knn_accuracy
+from msbreg_mm.evaluation.probes.base import Probe, find_device
 from msbreg_mm.registry import PROBES
-
-from .base import Probe, find_device
 
 
 @PROBES.register_module()

@@ -8,10 +8,9 @@ from mmengine.logging import print_log
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.logistic import L2_GRID, fit_logistic, split_validation
 from msbreg_mm.evaluation.logistic_solvers import SklearnSolver, Solver, TorchSolver
+from msbreg_mm.evaluation.probes.base import Probe, find_device
 from msbreg_mm.evaluation.scores import score
 from msbreg_mm.registry import PROBES
-
-from .base import Probe, find_device
 
 
 @PROBES.register_module()

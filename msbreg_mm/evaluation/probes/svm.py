@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from mmengine.logging import print_log
 
 from msbreg_mm.evaluation.features import FeatureSet
+from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.evaluation.svm import VISSL_COSTS, VISSL_FOLDS, svm_classify
 from msbreg_mm.evaluation.svm_low_shot import LOW_SHOT_SAMPLES, svm_low_shot
 from msbreg_mm.registry import PROBES
-
-from .base import Probe
 
 
 @PROBES.register_module()

@@ -1,10 +1,10 @@
 """Heads: normalisation, predictor and the weighted loss terms."""
 
-from .latent_ablation_head import LatentAblationHead, NoNorm
-from .msbreg_head import MSBRegHead
-from .normalized_linear_head import NormalizedLinearClsHead
-from .regularizer import EmbeddingRegularizer
-from .vicreg_head import VICRegHead
+from msbreg_mm.models.heads.latent_ablation_head import LatentAblationHead, NoNorm
+from msbreg_mm.models.heads.msbreg_head import MSBRegHead
+from msbreg_mm.models.heads.normalized_linear_head import NormalizedLinearClsHead
+from msbreg_mm.models.heads.regularizer import EmbeddingRegularizer
+from msbreg_mm.models.heads.vicreg_head import VICRegHead
 
 __all__ = [
     'EmbeddingRegularizer',

@@ -5,10 +5,13 @@ from mmengine.dist import get_rank
 from torch import Tensor
 from torch.nn import functional as F
 
+from msbreg_mm.models.losses.embedding_loss import (
+    EmbeddingLoss,
+    at_least_float32,
+    check_embeddings,
+)
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import global_mean
-
-from .embedding_loss import EmbeddingLoss, at_least_float32, check_embeddings
 
 
 def brownian_diffusive_loss(embeddings: Tensor, directions: Tensor) -> Tensor:

@@ -5,10 +5,13 @@ from typing import Literal, get_args
 from torch import Tensor
 from torch.nn import functional as F
 
+from msbreg_mm.models.losses.embedding_loss import (
+    EmbeddingLoss,
+    check_embeddings,
+    check_form,
+)
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import global_mean
-
-from .embedding_loss import EmbeddingLoss, check_embeddings, check_form
 
 CentroidForm = Literal['view', 'centroid']
 

@@ -5,10 +5,13 @@ from typing import Literal, get_args
 from mmengine.dist import get_world_size
 from torch import Tensor
 
+from msbreg_mm.models.losses.embedding_loss import (
+    EmbeddingLoss,
+    check_embeddings,
+    check_form,
+)
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import all_reduce_sum, global_count
-
-from .embedding_loss import EmbeddingLoss, check_embeddings, check_form
 
 SingularValueForm = Literal['raw', 'centred', 'correlation']
 

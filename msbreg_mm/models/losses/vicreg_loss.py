@@ -7,11 +7,10 @@ from mmengine.dist import get_world_size
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from msbreg_mm.models.losses.embedding_loss import at_least_float32, check_embeddings
+from msbreg_mm.models.losses.singular_value_loss import _gram
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import all_reduce_sum, global_count, global_mean
-
-from .embedding_loss import at_least_float32, check_embeddings
-from .singular_value_loss import _gram
 
 # Keeps the root's gradient finite; the value of the official code.
 _EPSILON = 1e-4

@@ -9,7 +9,7 @@ import torch
 from mmpretrain.models import selfsup
 from torch import Tensor, nn
 
-from .vicreg import VICReg
+from msbreg_mm.models.selfsup.vicreg import VICReg
 
 
 @dataclass(frozen=True)

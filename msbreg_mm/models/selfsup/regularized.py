@@ -12,10 +12,15 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from msbreg_mm.models.heads.regularizer import EmbeddingRegularizer
+from msbreg_mm.models.selfsup.capture import (
+    EmbeddingSource,
+    captured,
+    find_module,
+    find_source,
+    stack_views,
+)
+from msbreg_mm.models.selfsup.view_pairs import pairwise_loss
 from msbreg_mm.registry import MODELS
-
-from .capture import EmbeddingSource, captured, find_module, find_source, stack_views
-from .view_pairs import pairwise_loss
 
 _SINGULAR_VALUE = {'type': 'msbreg_mm.SingularValueLoss'}
 _BROWNIAN = {'type': 'msbreg_mm.BrownianDiffusiveLoss'}

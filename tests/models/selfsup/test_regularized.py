@@ -22,9 +22,10 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
-from msbreg_mm.engine.launch import LaunchOptions, build_runner
+from msbreg_mm.engine.launch import build_runner
 from msbreg_mm.models.losses import brownian_diffusive_loss, singular_value_loss
 from msbreg_mm.models.losses.brownian_diffusive_loss import sample_directions
+from msbreg_mm.runs.config import LaunchOptions
 
 EXTRA = {'loss_singular_value', 'loss_brownian'}
 CENTROID = dict(type='msbreg_mm.MultiviewCentroidLoss', loss_weight=1.0)

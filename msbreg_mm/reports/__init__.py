@@ -1,0 +1,1 @@
+"""Tables, statistics, plots and pages: how numbers are shown."""

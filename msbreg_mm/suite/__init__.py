@@ -1,0 +1,1 @@
+"""Running a suite: tasks × checkpoints × seeds as resumable jobs."""

@@ -1,0 +1,108 @@
+"""Tasks × checkpoints × seeds to jobs, each with its own folder and identity."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from msbreg_mm.checkpoints.reference import CheckpointRef
+from msbreg_mm.runs.record import Identity
+from msbreg_mm.runs.schedule import Schedule, read_schedule
+from msbreg_mm.runs.settings import hash_config, label_protocol, parse_options
+from msbreg_mm.suite.tasks import Task
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run.
+
+    Attributes:
+        task: What is trained.
+        checkpoint: From which backbone, with the file of this seed.
+        identity: Config hash, checkpoint hash and seed.
+        folder: Work directory of the run.
+        protocol: The task's label, with the changes of ``--cfg-options``.
+        evaluator: Type of the config's validation evaluator.
+    """
+
+    task: Task
+    checkpoint: CheckpointRef
+    identity: Identity
+    folder: Path
+    protocol: str
+    evaluator: str = ''
+
+    @property
+    def name(self) -> str:
+        """Short name for people."""
+        seed = self.identity.seed
+        return f'{self.task.name} · {self.checkpoint.name} · seed {seed}'
+
+
+def plan_jobs(
+    tasks: Sequence[Task],
+    checkpoints: Sequence[CheckpointRef],
+    seeds: Sequence[int],
+    work_dir: str | Path,
+    cfg_options: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> list[Job]:
+    """List the jobs of a suite.
+
+    Seeds are the outer loop: after the first seed of everything there is a first
+    table.
+
+    Args:
+        tasks: What to train.
+        checkpoints: From which backbones.
+        seeds: Non-negative, distinct.
+        work_dir: Folder of the suite.
+        cfg_options: ``key=value`` changes to every config. Those that change
+            what is computed are written into the protocol label.
+        settings: Flags of the trainer that change what it computes, e.g.
+            ``--amp``; they become part of the config hash and the label too.
+
+    Returns:
+        The jobs, in the order in which they run.
+
+    Raises:
+        ValueError: If there is nothing to do, or seeds repeat or are negative.
+    """
+    if not tasks or not checkpoints or not seeds:
+        raise ValueError('a suite needs at least one task, checkpoint and seed')
+    if len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError(f'seeds must be distinct and at least 0, got {list(seeds)}')
+    options = parse_options(cfg_options)
+    resolved = {task.name: _resolve(task, options, settings) for task in tasks}
+    files = {seed: [ref.for_seed(seed) for ref in checkpoints] for seed in seeds}
+    return [
+        Job(
+            task=replace(task, schedule=resolved[task.name].schedule),
+            checkpoint=ref,
+            identity=Identity(resolved[task.name].config_hash, ref.sha256, seed),
+            folder=Path(work_dir) / task.name / ref.folder / f'seed{seed}',
+            protocol=label_protocol(task.protocol, options, settings),
+            evaluator=resolved[task.name].evaluator,
+        )
+        for seed in seeds
+        for task in tasks
+        for ref in files[seed]
+    ]
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    config_hash: str
+    evaluator: str
+    schedule: Schedule
+
+
+def _resolve(task: Task, options: dict[str, Any], settings: Sequence[str]) -> _Resolved:
+    """Read what the jobs of a task need of its config with all changes."""
+    from msbreg_mm.runs.config import LaunchOptions, resolve_config
+
+    cfg = resolve_config(LaunchOptions(config=task.config, cfg_options=options))
+    evaluator = cfg.get('val_evaluator')
+    kind = evaluator.get('type') if isinstance(evaluator, Mapping) else ''
+    digest = hash_config(cfg.to_dict(), settings)
+    return _Resolved(digest, str(kind or ''), read_schedule(cfg))

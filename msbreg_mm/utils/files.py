@@ -1,0 +1,67 @@
+"""Files that are either whole or absent, and JSON that may be damaged."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Replace a file in one step; readers see the old or the new content.
+
+    Args:
+        path: File; missing folders are made.
+        content: Content.
+
+    Raises:
+        OSError: If it cannot be written, e.g. on a full disk; the temporary file
+            is gone and the old content stays.
+    """
+    path = Path(path)
+    # Not a random name: what a killed process leaves behind is overwritten when
+    # the run resumes and writes the same file again. Hidden, so that no `*.pth`
+    # pattern finds it.
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open('wb') as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f'{error.strerror or error}: cannot write {len(content):,} bytes (what '
+            'was there before is untouched); free some space or choose another '
+            'work_dir',
+            str(path),
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Replace a text file (UTF-8) in one step, see :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Replace a JSON file in one step, see :func:`write_bytes`.
+
+    Args:
+        path: File; missing folders are made.
+        content: What JSON can hold.
+    """
+    write_text(path, json.dumps(content, indent=2) + '\n')
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; ``None`` if there is none or it is damaged."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
