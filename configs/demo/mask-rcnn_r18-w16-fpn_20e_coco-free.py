@@ -9,14 +9,13 @@ classes = (
     'kitchen', 'food', 'furniture', 'electronic', 'appliance', 'indoor',
 )  # fmt: skip
 
-train = _base_.train_dataloader.dataset
-val = _base_.val_dataloader.dataset
-train.update(data_root=data_root, ann_file=train_json, metainfo=dict(classes=classes))
-val.update(data_root=data_root, ann_file=val_json, metainfo=dict(classes=classes))
-train.pipeline[2].scale = val.pipeline[2].scale = (320, 192)
-train.pipeline[3] = dict(type='RandomFlip', prob=0.5)
-train_dataloader = dict(dataset=train)
-val_dataloader = test_dataloader = dict(dataset=val)
+images = dict(data_root=data_root, metainfo=dict(classes=classes))
+for loader in (_base_.train_dataloader, _base_.val_dataloader, _base_.test_dataloader):
+    loader.dataset.pipeline[2].scale = (320, 192)
+del loader
+_base_.train_dataloader.dataset.pipeline[3] = dict(type='RandomFlip', prob=0.5)
+train_dataloader = dict(dataset=dict(images, ann_file=train_json))
+val_dataloader = test_dataloader = dict(dataset=dict(images, ann_file=val_json))
 val_evaluator = test_evaluator = dict(ann_file=data_root + val_json)
 
 model = dict(

@@ -6,16 +6,13 @@ train_json = 'annotations_coco/instances_train.json'
 val_json = 'annotations_coco/instances_val.json'
 classes = ('nucleus',)
 
-train = _base_.train_dataloader.dataset
-val = _base_.val_dataloader.dataset
-train.update(data_root=data_root, ann_file=train_json, metainfo=dict(classes=classes))
-val.update(data_root=data_root, ann_file=val_json, metainfo=dict(classes=classes))
-train.pipeline[2].scale = val.pipeline[2].scale = (256, 256)
-train_dataloader = dict(dataset=train)
-val_dataloader = dict(dataset=val)
-test_dataloader = dict(dataset=val)
-val_evaluator = dict(ann_file=data_root + val_json)
-test_evaluator = dict(ann_file=data_root + val_json)
+images = dict(data_root=data_root, metainfo=dict(classes=classes))
+for loader in (_base_.train_dataloader, _base_.val_dataloader, _base_.test_dataloader):
+    loader.dataset.pipeline[2].scale = (256, 256)
+del loader
+train_dataloader = dict(dataset=dict(images, ann_file=train_json))
+val_dataloader = test_dataloader = dict(dataset=dict(images, ann_file=val_json))
+val_evaluator = test_evaluator = dict(ann_file=data_root + val_json)
 
 train_cfg = dict(max_epochs=20, val_interval=10)
 param_scheduler = [

@@ -34,3 +34,4 @@ _base_.val_dataloader.dataset.pipeline[1].scale = canvas
 _base_.test_dataloader.dataset.pipeline[1].scale = canvas
 val_evaluator = dict(type='FasterCocoMetric')
 test_evaluator = dict(type='FasterCocoMetric')
+transfer = dict(metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')])

@@ -20,3 +20,4 @@ train_dataloader = dict(
 )
 val_evaluator = dict(type='FasterCocoMetric')
 test_evaluator = dict(type='FasterCocoMetric')
+transfer = dict(metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')])

@@ -43,3 +43,10 @@ val_evaluator = dict(
     iou_thrs=[percent / 100 for percent in range(50, 100, 5)],
 )
 test_evaluator = val_evaluator
+transfer = dict(
+    metrics=[
+        ('pascal_voc/AP50', 'AP50'),
+        ('pascal_voc/mAP', 'AP'),
+        ('pascal_voc/AP75', 'AP75'),
+    ],
+)

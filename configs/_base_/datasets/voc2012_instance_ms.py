@@ -31,3 +31,10 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/instances_val.json')
 test_evaluator = val_evaluator
+transfer = dict(
+    metrics=[
+        ('coco/bbox_mAP', 'box AP'),
+        ('coco/segm_mAP', 'mask AP'),
+        ('coco/segm_mAP_50', 'mask AP50'),
+    ],
+)

@@ -1,26 +1,13 @@
-# Faster R-CNN R50-C4 for VOC's 20 classes, by the rules of mask-rcnn_r50-c4.py.
-_base_ = ['mmdet::_base_/models/faster-rcnn_r50-caffe-c4.py']
+# Faster R-CNN R50-C4 for VOC's 20 classes: mask-rcnn_r50-c4.py without its mask branch.
+_base_ = ['./mask-rcnn_r50-c4.py']
 
-norm_cfg = dict(type='BN', requires_grad=True)
-model = dict(
-    data_preprocessor=dict(
-        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
-    ),
-    backbone=dict(
-        frozen_stages=-1,
-        norm_cfg=norm_cfg,
-        norm_eval=False,
-        style='pytorch',
-        init_cfg=None,
-    ),
-    roi_head=dict(
-        shared_head=dict(
-            type='ResLayerExtraNorm',
-            norm_cfg=norm_cfg,
-            norm_eval=False,
-            style='pytorch',
-            init_cfg=None,
-        ),
-        bbox_head=dict(num_classes=20),
-    ),
-)
+for part, name in (
+    (_base_.model.data_preprocessor, 'pad_mask'),
+    (_base_.model.roi_head, 'mask_roi_extractor'),
+    (_base_.model.roi_head, 'mask_head'),
+    (_base_.model.train_cfg.rcnn, 'mask_size'),
+    (_base_.model.test_cfg.rcnn, 'mask_thr_binary'),
+):
+    part.pop(name)
+del part, name
+model = dict(type='FasterRCNN', roi_head=dict(bbox_head=dict(num_classes=20)))

@@ -22,4 +22,6 @@ model = dict(
             style='pytorch',
         )
     ),
+    # detectron2 trains every anchor (RPN.BOUNDARY_THRESH = -1).
+    train_cfg=dict(rpn=dict(allowed_border=-1)),
 )

@@ -11,5 +11,4 @@ train_dataloader = dict(sampler=dict(type='DefaultSampler'))
 transfer = dict(
     protocol='COCO Mask R-CNN R50-FPN 1x (mmselfsup)',
     description='mmselfsup: SyncBN in all parts, 4conv1fc box head, 12 epochs',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

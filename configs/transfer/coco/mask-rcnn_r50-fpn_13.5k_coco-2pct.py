@@ -9,5 +9,4 @@ _base_.param_scheduler[1].milestones = [9000, 12000]
 transfer = dict(
     protocol='COCO 2 % (fold 0) Mask R-CNN R50-FPN, recipe (a), 13.5k',
     description='recipe (a) on 2 % of the training images, 13,500 iterations',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

@@ -9,5 +9,4 @@ _base_.param_scheduler[1].milestones = [12000, 16000]
 transfer = dict(
     protocol='COCO 5 % (fold 0) Mask R-CNN R50-FPN, recipe (a), 18k',
     description='recipe (a) on 5 % of the training images, 18,000 iterations',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

@@ -9,5 +9,4 @@ _base_.param_scheduler[1].milestones = [18000, 24000]
 transfer = dict(
     protocol='COCO 10 % (fold 0) Mask R-CNN R50-FPN, recipe (a), 27k',
     description='recipe (a) on 10 % of the training images, 27,000 iterations',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

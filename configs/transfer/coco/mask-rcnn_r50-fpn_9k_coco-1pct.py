@@ -14,5 +14,4 @@ _base_.param_scheduler[1].milestones = [6000, 8000]
 transfer = dict(
     protocol='COCO 1 % (fold 0) Mask R-CNN R50-FPN, recipe (a), 9k',
     description='recipe (a) on 1 % of the training images, 9,000 iterations',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

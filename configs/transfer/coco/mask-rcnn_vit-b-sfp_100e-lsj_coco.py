@@ -12,5 +12,4 @@ custom_imports = dict(
 transfer = dict(
     protocol='COCO Mask R-CNN ViT-B simple feature pyramid, 100 ep',
     description='ViTDet recipe with global attention in every block; batch 64, LSJ 1024',
-    metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')],
 )

@@ -5,5 +5,4 @@ model = dict(backbone=dict(frozen_stages=4))
 transfer = dict(
     protocol='VOC12aug FCN-16s R50, 30k, frozen backbone',
     description='MoCo recipe with a frozen backbone, its statistics included',
-    metrics=[('mIoU', 'mIoU', 1)],
 )

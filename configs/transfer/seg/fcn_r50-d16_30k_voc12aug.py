@@ -19,16 +19,10 @@ pipeline = [
 parts = _base_.train_dataloader.dataset.datasets
 parts[0].pipeline = parts[1].pipeline = pipeline
 train_dataloader = dict(dataset=dict(datasets=parts))
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs'),
-]
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.unscaled_pipeline))
+test_dataloader = val_dataloader
 
 transfer = dict(
     protocol='VOC12aug FCN-16s R50, 30k (MoCo)',
     description='MoCo appendix A.5: crop 513, batch 16, lr 0.003, 30k iterations',
-    metrics=[('mIoU', 'mIoU', 1)],
 )

@@ -19,9 +19,8 @@ train_dataloader = dict(
         ]
     ),
 )
-test = [dict(type=t) for t in ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')]
-val_dataloader = dict(dataset=dict(pipeline=test))
-test_dataloader = dict(dataset=dict(pipeline=test))
+val_dataloader = dict(dataset=dict(pipeline=_base_.unscaled_pipeline))
+test_dataloader = val_dataloader
 train_cfg = dict(max_iters=90000, val_interval=15000)
 optim_wrapper = dict(optimizer=dict(lr=0.01))
 param_scheduler = [
@@ -31,5 +30,4 @@ param_scheduler = [
 transfer = dict(
     protocol='Cityscapes FCN-16s R50, 90k (MoCo)',
     description='MoCo appendix A.5: crop 769, batch 16, lr 0.01, 90k iterations',
-    metrics=[('mIoU', 'mIoU', 1)],
 )

@@ -8,5 +8,4 @@ _base_ = [
 transfer = dict(
     protocol='VOC12aug FCN R50 (mmselfsup)',
     description='stride 8, second loss, crop 512, batch 16, 20k iterations, poly',
-    metrics=[('mIoU', 'mIoU', 1)],
 )

@@ -20,5 +20,4 @@ auto_scale_lr = dict(base_batch_size=8)
 transfer = dict(
     protocol='Cityscapes FCN R50, 40k (mmselfsup)',
     description='stride 8, second loss, crop 769, batch 8, 40k iterations, poly',
-    metrics=[('mIoU', 'mIoU', 1)],
 )

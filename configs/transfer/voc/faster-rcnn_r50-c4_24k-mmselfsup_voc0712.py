@@ -7,9 +7,4 @@ optim_wrapper = dict(paramwise_cfg=dict(_delete_=True))
 transfer = dict(
     protocol='VOC07+12 Faster R-CNN R50-C4, 24k (mmselfsup)',
     description='as MoCo without precise BN, and with weight decay on normalisation',
-    metrics=[
-        ('pascal_voc/AP50', 'AP50'),
-        ('pascal_voc/mAP', 'AP'),
-        ('pascal_voc/AP75', 'AP75'),
-    ],
 )

@@ -6,9 +6,4 @@ _base_.param_scheduler[0].update(start_factor=0.3333, end=1000)
 transfer = dict(
     protocol='VOC07+12 Faster R-CNN R50-C4, 24k (VISSL)',
     description="as MoCo with VISSL's learning rate 0.1, 1,000 iterations of warm-up from 1/3",
-    metrics=[
-        ('pascal_voc/AP50', 'AP50'),
-        ('pascal_voc/mAP', 'AP'),
-        ('pascal_voc/AP75', 'AP75'),
-    ],
 )

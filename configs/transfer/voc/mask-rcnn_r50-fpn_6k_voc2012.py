@@ -18,9 +18,4 @@ default_hooks = dict(checkpoint=dict(interval=1000))
 transfer = dict(
     protocol='VOC2012 instances Mask R-CNN R50-FPN, 6k',
     description='SyncBN in backbone and FPN, standard heads, train to val, 6k iterations',
-    metrics=[
-        ('coco/bbox_mAP', 'box AP'),
-        ('coco/segm_mAP', 'mask AP'),
-        ('coco/segm_mAP_50', 'mask AP50'),
-    ],
 )

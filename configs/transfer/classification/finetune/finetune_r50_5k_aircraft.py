@@ -1,8 +1,6 @@
 _base_ = [
-    '../../../_base_/models/resnet50_cls.py',
     '../../../_base_/datasets/aircraft.py',
-    '../../../_base_/schedules/finetune_coslr_5k.py',
-    '../../../_base_/classification_iter_runtime.py',
+    '../../../_base_/finetune_r50_mean-class.py',
 ]
 
 model = dict(head=dict(num_classes=100))
@@ -10,5 +8,4 @@ model = dict(head=dict(num_classes=100))
 transfer = dict(
     protocol='FGVC Aircraft fine-tuning R50, 5k steps, lr 0.01',
     description="nothing frozen; ssl-transfer's schedule at one learning rate",
-    metrics=[('single-label/recall', 'mean per class', 1)],
 )

@@ -1,9 +1,4 @@
-_base_ = [
-    '../../../_base_/models/resnet50_cls.py',
-    '../../../_base_/datasets/voc07_cls.py',
-    '../../../_base_/schedules/finetune_coslr_5k.py',
-    '../../../_base_/classification_iter_runtime.py',
-]
+_base_ = ['../../../_base_/datasets/voc07_cls.py', '../../../_base_/finetune_r50.py']
 
 # The loss is the mean over images and classes, as ssl-transfer's.
 head = dict(

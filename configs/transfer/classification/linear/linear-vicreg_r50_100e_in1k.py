@@ -5,5 +5,4 @@ optim_wrapper = dict(optimizer=dict(lr=0.02))
 transfer = dict(
     protocol='ImageNet linear R50, VICReg recipe',
     description='frozen; SGD, lr 0.02, weight decay 1e-6, batch 256, cosine, 100 epochs',
-    metrics=[('accuracy/top1', 'top-1', 1), ('accuracy/top5', 'top-5', 1)],
 )

@@ -1,10 +1,8 @@
-_base_ = ['../../../_base_/datasets/cifar100.py', '../../../_base_/probe_r50.py']
+_base_ = ['../../../_base_/datasets/cifar100.py', '../../../_base_/logistic_r50.py']
 
 train_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-train_cfg = dict(probes=[dict(type='msbreg_mm.LogisticProbe', metric='top1')])
 
 transfer = dict(
     protocol='CIFAR-100 logistic regression R50 (ssl-transfer)',
     description='frozen pooled features; penalty of 45 chosen on validation images',
-    metrics=[('logistic/top1', 'top-1', 1)],
 )

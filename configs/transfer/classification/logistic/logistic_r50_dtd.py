@@ -1,17 +1,11 @@
-_base_ = ['../../../_base_/datasets/dtd.py', '../../../_base_/probe_r50.py']
+_base_ = ['../../../_base_/datasets/dtd.py', '../../../_base_/logistic_r50.py']
 
-dataset = dict(_base_.train_dataloader.dataset, pipeline=_base_.test_pipeline)
-train_dataloader = dict(
-    dataset=dict(
-        _delete_=True,
-        type='ConcatDataset',  # the official validation split chooses the penalty
-        datasets=[dict(dataset, split='train'), dict(dataset, split='val')],
-    )
-)
-train_cfg = dict(probes=[dict(type='msbreg_mm.LogisticProbe', metric='top1')])
+from msbreg_mm.datasets.official_splits import official_splits
+
+# The official validation split chooses the penalty.
+train_dataloader = dict(dataset=official_splits(_base_))
 
 transfer = dict(
     protocol='DTD logistic regression R50 (ssl-transfer)',
     description='frozen pooled features; penalty of 45 chosen on validation images',
-    metrics=[('logistic/top1', 'top-1', 1)],
 )
