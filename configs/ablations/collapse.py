@@ -2,8 +2,8 @@ byol, simsiam = '_base_/byol_cifar10.py', '_base_/simsiam_cifar10.py'
 neck, head, lr = 'model.algorithm.neck.', 'model.algorithm.head.', 'optim_wrapper.optimizer.lr'
 no = dict(type='msbreg_mm.NoNorm')
 no_bn = {neck + 'norm_cfg': no, head + 'predictor.norm_cfg': no}
-singular = {'model.singular_value': dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01)}
-brownian = {'model.brownian': dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1)}
+singular = {'model.terms.singular_value': dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01)}
+brownian = {'model.terms.brownian': dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1)}
 ablation = dict(
     description='What BYOL and SimSiam need against collapse, with and without the regularisers.',
     grid={

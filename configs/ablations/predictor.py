@@ -8,7 +8,7 @@ ablation = dict(
     base='_base_/msbreg_cifar10.py',
     grid={
         'predictor': {'no predictor': {}, 'predictor': {'model.head.predictor': predictor}},
-        'singular value': {'singular value': {}, 'no singular value': {'model.head.singular_value': None}},
+        'singular value': {'singular value': {}, 'no singular value': {'model.head.terms.singular_value': None}},
     },
     variants={'random init': None},
     reference='no predictor, singular value',

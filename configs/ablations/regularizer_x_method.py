@@ -7,9 +7,9 @@ ablation = dict(
     grid={
         'method': {**bases, 'swav': {**bases['swav'], view + '1.size': 16}},
         'regulariser': {
-            'none': {'model.singular_value': None, 'model.brownian': None},
-            'singular value': {'model.brownian': None},
-            'Brownian': {'model.singular_value': None},
+            'none': {'model.terms.singular_value': None, 'model.terms.brownian': None},
+            'singular value': {'model.terms.brownian': None},
+            'Brownian': {'model.terms.singular_value': None},
             'both': {},
         },
     },

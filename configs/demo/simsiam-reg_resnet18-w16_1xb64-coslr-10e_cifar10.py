@@ -5,6 +5,8 @@ model = dict(
     _delete_=True,
     type='msbreg_mm.Regularized',
     algorithm=_base_.model,
-    singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-    brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+    terms=dict(
+        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
+        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+    ),
 )

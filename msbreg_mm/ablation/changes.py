@@ -22,7 +22,7 @@ def apply_changes(cfg: MutableMapping[str, Any], changes: Mapping[str, Any]) -> 
 
     Args:
         cfg: Plain nested config.
-        changes: Dotted key → value, e.g. ``'model.head.singular_value': None``.
+        changes: Dotted key → value, e.g. ``'model.head.terms.singular_value': None``.
             Numbers address lists (``'custom_hooks.0.momentum'``). The value
             replaces what stands there. The key must exist, so that a typing error
             is one; ``'+key'`` adds one that the config leaves to its default, and
@@ -107,7 +107,11 @@ def _place(node: Any, part: str, path: list[str], key: str) -> Any:
         if part in node:
             return part
         known = [str(name) for name in node]
-        close = difflib.get_close_matches(part, known, n=3)
+        close = difflib.get_close_matches(part, known, n=3) or [
+            f'{where}.{name}.{part}'
+            for name, inner in node.items()
+            if isinstance(inner, Mapping) and part in inner
+        ]
         hint = (
             f'did you mean {_quoted(close)}?' if close else f'it has {_quoted(known)}'
         )

@@ -120,7 +120,7 @@ def load_ablation(path: str | Path) -> Ablation:
             base='../demo/msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py',
             variants={
                 'view': {},
-                'no singular value': {'model.head.singular_value': None},
+                'no singular value': {'model.head.terms.singular_value': None},
                 'random init': None,
             },
             reference='view',

@@ -85,6 +85,7 @@ def test_epochs_take_the_schedulers_along():
         ),
         ('modle.head', "the config has no 'modle'; did you mean 'model'"),
         ('model.head.x', "it has 'singular_value', 'brownian'"),
+        ('model.brownian', "has no 'brownian'; did you mean 'model.head.brownian'"),
         ('custom_hooks.2.momentum', "list of 2, '2' is none.*'\\+custom_hooks.-'"),
         ('custom_hooks.first', "'first' is none of its indices"),
         ('train_cfg.max_epochs.x', "train_cfg.max_epochs is 10, it has no 'x'"),

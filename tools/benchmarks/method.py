@@ -20,7 +20,7 @@ CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 MSBREG = 'msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py'
 BYOL = 'byol_resnet18-w16_1xb64-coslr-10e_cifar10.py'
 
-CENTROID = {'model.head.centroid.form': 'centroid'}
+CENTROID = {'model.head.terms.centroid.form': 'centroid'}
 PREDICTOR = {
     'model.head.predictor': {
         'type': 'NonLinearNeck',
@@ -38,8 +38,8 @@ PREDICTOR = {
 def weights(singular_value: float, brownian: float) -> dict[str, Any]:
     """Return the config changes for the weights of the two regularisers."""
     return {
-        'model.head.singular_value.loss_weight': singular_value,
-        'model.head.brownian.loss_weight': brownian,
+        'model.head.terms.singular_value.loss_weight': singular_value,
+        'model.head.terms.brownian.loss_weight': brownian,
     }
 
 
@@ -52,8 +52,10 @@ TWO_VIEWS = {
     'param_scheduler.1.end': 20,
     'param_scheduler.1.T_max': 18,
 }
-NO_SINGULAR = {'model.head.singular_value': None}
-NO_BROWNIAN = {'model.head.brownian': None}
+NO_SINGULAR = {'model.head.terms.singular_value': None}
+NO_BROWNIAN = {'model.head.terms.brownian': None}
+
+FORM = 'model.head.terms.singular_value.form'
 
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     'random init': (MSBREG, {}),
@@ -64,15 +66,15 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     'byol, 2 views': (BYOL, TWO_VIEWS),
     'view, no singular value': (MSBREG, NO_SINGULAR),
     'view, no brownian': (MSBREG, NO_BROWNIAN),
-    'no centroid': (MSBREG, {'model.head.centroid': None}),
+    'no centroid': (MSBREG, {'model.head.terms.centroid': None}),
     'view, predictor, no singular value': (MSBREG, {**PREDICTOR, **NO_SINGULAR}),
     'view, singular value 0.003': (MSBREG, weights(0.003, 0.1)),
     'view, singular value 0.03': (MSBREG, weights(0.03, 0.1)),
     'view, brownian 1': (MSBREG, weights(0.01, 1.0)),
     'centroid, singular value 0.001': (MSBREG, {**CENTROID, **weights(0.001, 0.1)}),
-    'view, centred': (MSBREG, {'model.head.singular_value.form': 'centred'}),
-    'view, correlation': (MSBREG, {'model.head.singular_value.form': 'correlation'}),
-    'view, brownian per view': (MSBREG, {'model.head.brownian.shared': False}),
+    'view, centred': (MSBREG, {FORM: 'centred'}),
+    'view, correlation': (MSBREG, {FORM: 'correlation'}),
+    'view, brownian per view': (MSBREG, {'model.head.terms.brownian.shared': False}),
 }
 
 

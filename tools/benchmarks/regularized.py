@@ -65,7 +65,7 @@ def make_steps(model: Any, views: list[Tensor]) -> dict[str, Callable[[], None]]
     terms = {
         name: (term, term.loss_weight)
         for name, term in model.regularizer.named_children()
-        if name != 'embeddings'
+        if name in model.regularizer.reads
     }
     own_loss = super(RegularizedMixin, model).loss
 

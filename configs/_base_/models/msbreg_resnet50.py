@@ -16,9 +16,11 @@ model = dict(
     ),
     head=dict(
         type='msbreg_mm.MSBRegHead',
-        centroid=dict(type='msbreg_mm.MultiviewCentroidLoss', form='view'),
-        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+        terms=dict(
+            centroid=dict(type='msbreg_mm.MultiviewCentroidLoss', form='view'),
+            singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
+            brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
+        ),
     ),
 )
 

@@ -7,8 +7,7 @@ model = dict(
     _delete_=True,
     type='msbreg_mm.Regularized',
     algorithm=algorithm,
-    singular_value=None,
-    brownian=None,
+    terms=dict(singular_value=None, brownian=None),
 )
 train_dataloader = dict(dataset=dict())
 train_dataloader['dataset']['pipeline'] = _base_.train_dataloader.dataset.pipeline

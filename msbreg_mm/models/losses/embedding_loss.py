@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +84,10 @@ def check_form(owner: str, form: str, forms: tuple[str, ...]) -> None:
 class EmbeddingLoss(nn.Module):
     """Base of the losses: a weight, and full precision under AMP.
 
+    Attributes:
+        reads: Names of the embeddings that ``forward`` takes when the loss is one of
+            the terms of :class:`msbreg_mm.models.heads.EmbeddingTerms`.
+
     Args:
         loss_weight: Factor of the loss, at least 0.
 
@@ -90,13 +95,15 @@ class EmbeddingLoss(nn.Module):
         ValueError: If ``loss_weight`` is negative or not finite.
     """
 
+    reads: ClassVar[tuple[str, ...]] = ('online',)
+
     def __init__(self, loss_weight: float) -> None:
         super().__init__()
         if not (math.isfinite(loss_weight) and loss_weight >= 0):
             raise ValueError(
                 f'loss_weight of {type(self).__name__} must be a finite number of at '
                 f'least 0, got {loss_weight}; to switch the term off set it to None '
-                'in the head'
+                'in terms'
             )
         self.loss_weight = loss_weight
 

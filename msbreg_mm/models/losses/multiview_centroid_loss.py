@@ -1,6 +1,6 @@
 """Multiview centroid loss: views attracted to the centroid of the target's."""
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -81,6 +81,8 @@ class MultiviewCentroidLoss(EmbeddingLoss):
         >>> z = torch.nn.functional.normalize(torch.randn(4, 8, 16), dim=-1)
         >>> loss(z, z[:2])
     """
+
+    reads: ClassVar[tuple[str, ...]] = ('prediction', 'target')
 
     def __init__(self, form: CentroidForm = 'view', loss_weight: float = 1.0) -> None:
         super().__init__(loss_weight)

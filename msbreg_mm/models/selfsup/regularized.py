@@ -1,6 +1,6 @@
 """Adds MSBReg's regularisers to any self-supervised algorithm, by config."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,7 +11,12 @@ from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from msbreg_mm.models.heads.regularizer import EmbeddingRegularizer
+from msbreg_mm.models.heads.embedding_terms import (
+    MSBREG_TERMS,
+    TARGET,
+    EmbeddingTerms,
+    with_old_keywords,
+)
 from msbreg_mm.models.selfsup.capture import (
     EmbeddingSource,
     captured,
@@ -22,8 +27,8 @@ from msbreg_mm.models.selfsup.capture import (
 from msbreg_mm.models.selfsup.view_pairs import pairwise_loss
 from msbreg_mm.registry import MODELS
 
-_SINGULAR_VALUE = {'type': 'msbreg_mm.SingularValueLoss'}
-_BROWNIAN = {'type': 'msbreg_mm.BrownianDiffusiveLoss'}
+# Every method brings an attraction of its own.
+_TERMS: dict[str, dict | None] = {**MSBREG_TERMS, 'centroid': None}
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class RegularizedMixin(BaseSelfSupervisor):
     of the algorithm's.
     """
 
-    regularizer: EmbeddingRegularizer
+    regularizer: EmbeddingTerms
     regularized: RegularizedOptions
 
     def loss(
@@ -56,8 +61,8 @@ class RegularizedMixin(BaseSelfSupervisor):
             kwargs: Handed on.
 
         Returns:
-            The algorithm's terms as they are, and ``loss_centroid``,
-            ``loss_singular_value`` and ``loss_brownian`` where they are on.
+            The algorithm's terms as they are, and ``loss_<name>`` of each
+            regulariser that is on.
 
         Raises:
             ValueError: If the number of views is wrong or no embeddings are found.
@@ -76,8 +81,8 @@ class RegularizedMixin(BaseSelfSupervisor):
                 )
             else:
                 losses = own_loss(inputs, data_samples, **kwargs)
-        online, target = _stack(self, options.source, found, num_images)
-        extra = self.regularizer.loss(online, target[: options.num_target_views])
+        online, target = _stack(self, options, found, num_images)
+        extra = self.regularizer.loss(online, target)
         if both := losses.keys() & extra.keys():
             raise ValueError(
                 f'{type(self).__name__} already has {sorted(both)}; regularise it in '
@@ -88,23 +93,23 @@ class RegularizedMixin(BaseSelfSupervisor):
 
 def _stack(
     model: RegularizedMixin,
-    source: EmbeddingSource,
+    options: RegularizedOptions,
     found: list[list[Any]],
     num_images: int,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | None]:
     """Return online and target embeddings; the latter only if they are needed."""
-    owner = f'of {type(model).__name__}'
-    online = stack_views(
-        found[0],
-        num_images,
-        f'{source.online!r} {owner}',
-        source,
-        trained=torch.is_grad_enabled(),
-    )
-    if source.target is None or 'centroid' not in model.regularizer.active_terms():
-        return online, online
-    where = f'{source.target!r} {owner}'
-    return online, stack_views(found[1], num_images, where, source, trained=False)
+    source, owner = options.source, f'of {type(model).__name__}'
+    where = f'{source.online!r} {owner}'
+    trained = torch.is_grad_enabled()
+    online = stack_views(found[0], num_images, where, source, trained=trained)
+    regularizer = model.regularizer
+    if not {*regularizer.active_terms()} & {*regularizer.reading(TARGET)}:
+        return online, None
+    target = online
+    if source.target is not None:
+        where = f'{source.target!r} {owner}'
+        target = stack_views(found[1], num_images, where, source, trained=False)
+    return online, target[: options.num_target_views]
 
 
 def _check_views(
@@ -127,23 +132,22 @@ def _check_views(
 @MODELS.register_module(name='Regularized')
 def build_regularized(
     algorithm: dict,
-    singular_value: dict | None = _SINGULAR_VALUE,
-    brownian: dict | None = _BROWNIAN,
-    centroid: dict | None = None,
+    terms: Mapping[str, dict | None] | None = None,
     module: str | None = None,
     num_target_views: int | None = None,
     all_pairs: bool = False,
     data_preprocessor: dict | nn.Module | None = None,
+    **keywords: Any,
 ) -> BaseSelfSupervisor:
     """Build an algorithm whose loss also holds MSBReg's regularisers.
 
     The result is an instance of a subclass of the algorithm's class, with the
-    same parameters and buffers under the same names, so that hooks, checkpoints
-    and transfer treat it as the algorithm itself. The embeddings are the outputs
-    that the algorithm's projector makes with a gradient while it computes its own
-    loss, so that nothing is computed twice. With no term on, or all weights 0, it
-    trains bit for bit as the algorithm alone. ``docs/regularized.md`` has a table
-    of what is read from each method.
+    same parameters and buffers under the same names (a term may add its own), so
+    that hooks, checkpoints and transfer treat it as the algorithm itself. The
+    embeddings are the outputs that the algorithm's projector makes with a gradient
+    while it computes its own loss, so that nothing is computed twice. With no term
+    on, or all weights 0, it trains bit for bit as the algorithm alone.
+    ``docs/regularized.md`` has a table of what is read from each method.
 
     Moon et al., "An Embedding-Dynamic Approach to Self-supervised Learning",
     WACV 2023, arXiv 2207.03552, adds the regularisers to other methods; how is
@@ -153,23 +157,24 @@ def build_regularized(
         algorithm: Config of the algorithm: mmpretrain's BYOL, SimSiam,
             BarlowTwins, SimCLR, MoCo, MoCoV3, SwAV, DenseCL, or
             ``msbreg_mm.VICReg``; with ``module`` any other.
-        singular_value: Config of a loss on the online embeddings, or None.
-        brownian: Config of a loss on the online embeddings, or None.
-        centroid: Config of a loss that attracts the online embeddings to the
-            centroid of the target network's, or, in a method without one, of the
-            online ones with stopped gradient. Defaults to None, as every method
-            brings an attraction of its own.
+        terms: Name → config of a loss, or None, see
+            :class:`msbreg_mm.models.heads.EmbeddingTerms`; by default
+            ``singular_value`` and ``brownian``. Terms that read the target
+            (``msbreg_mm.MultiviewCentroidLoss``) get the target network's
+            embeddings, or, in a method without one, the online ones with stopped
+            gradient.
         module: Name of the module that puts out the online embeddings (N, D),
             e.g. ``'head.predictor'``; by default the projector ``'neck'``.
-        num_target_views: How many leading views the centroid is taken over, and
-            of which one must be in each of ``all_pairs``; defaults to all.
+        num_target_views: How many leading views the target's embeddings are of,
+            and of which one must be in each of ``all_pairs``; defaults to all.
         all_pairs: Average a two-view loss over all pairs of K ≥ 2 views, which
             are embedded once each (BYOL, SimSiam, BarlowTwins, MoCoV3).
         data_preprocessor: Of the algorithm, where its config has none; mmengine's
             runner passes it here.
+        keywords: Single terms in the form of older configs, e.g. ``brownian=None``.
 
     Returns:
-        The algorithm, with its terms in ``regularizer`` (no parameters).
+        The algorithm, with the terms in ``regularizer``.
 
     Raises:
         ValueError: If the embeddings of the algorithm are not known and
@@ -178,7 +183,10 @@ def build_regularized(
     """
     base = _find_class(algorithm)
     source = find_source(base, module)
-    _check_options(base.__name__, source, centroid, num_target_views, all_pairs)
+    terms = _TERMS if terms is None else terms
+    regularizer = EmbeddingTerms(with_old_keywords('Regularized', terms, keywords))
+    attracted = regularizer.reading(TARGET)
+    _check_options(base.__name__, source, attracted, num_target_views, all_pairs)
     cfg = {**algorithm, 'type': _subclass(base)}
     if data_preprocessor is not None:
         cfg.setdefault('data_preprocessor', data_preprocessor)
@@ -187,7 +195,7 @@ def build_regularized(
         if name is not None:
             find_module(model, name)
     model.regularized = RegularizedOptions(source, num_target_views, all_pairs)
-    model.regularizer = EmbeddingRegularizer(singular_value, brownian, centroid)
+    model.regularizer = regularizer
     return model
 
 
@@ -211,14 +219,14 @@ def _find_class(algorithm: dict) -> type:
 def _check_options(
     name: str,
     source: EmbeddingSource,
-    centroid: dict | None,
+    attracted: list[str],
     num_target_views: int | None,
     all_pairs: bool,
 ) -> None:
-    if centroid is not None and source.online_views == 1:
+    if attracted and source.online_views == 1:
         raise ValueError(
             f'{name} embeds one view per image with a gradient, so there are no views '
-            'to average: set centroid=None'
+            f'to average: set terms=dict({attracted[0]}=None)'
         )
     if num_target_views is not None and num_target_views < 1:
         raise ValueError(f'num_target_views must be at least 1, got {num_target_views}')

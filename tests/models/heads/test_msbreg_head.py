@@ -7,6 +7,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from msbreg_mm.models.heads import MSBRegHead
+from msbreg_mm.models.heads.embedding_terms import MSBREG_TERMS
 from msbreg_mm.models.losses import multiview_centroid_loss, singular_value_loss
 from msbreg_mm.registry import MODELS
 
@@ -32,10 +33,14 @@ def term(name: str, **options: object) -> dict:
     return {'type': f'msbreg_mm.{name}', **options}
 
 
+def terms(**changes: dict | None) -> dict:
+    """The three terms with changes."""
+    return {**MSBREG_TERMS, **changes}
+
+
 def test_hand_computed_value() -> None:
-    head = MSBRegHead(
-        singular_value=term('SingularValueLoss', loss_weight=0.5), brownian=None
-    )
+    singular_value = term('SingularValueLoss', loss_weight=0.5)
+    head = MSBRegHead(terms(singular_value=singular_value, brownian=None))
     online = torch.tensor([[[2.0, 0.0], [0.0, 5.0], [-1.0, 0.0]]])
     target = torch.tensor([[[0.0, 3.0], [0.0, 1.0], [-4.0, 0.0]]])
     losses = head.loss(online, target)
@@ -57,13 +62,13 @@ def test_terms_are_the_losses_of_normalised_embeddings() -> None:
 
 @pytest.mark.parametrize('key', KEYS)
 def test_a_term_switched_off_has_no_key(key: str) -> None:
-    head = MSBRegHead(**{key.removeprefix('loss_'): None})
+    head = MSBRegHead(terms(**{key.removeprefix('loss_'): None}))
     losses = head.loss(raw(2, 5, 6), raw(2, 5, 6, seed=1))
     assert set(losses) == set(KEYS) - {key}
 
 
 def test_sequences_of_views_and_scale_do_not_matter() -> None:
-    head = MSBRegHead(brownian=None)
+    head = MSBRegHead(terms(brownian=None))
     online, target = raw(3, 5, 6), raw(2, 5, 6, seed=1)
     expected = head.loss(online, target)
     for losses in (
@@ -76,7 +81,7 @@ def test_sequences_of_views_and_scale_do_not_matter() -> None:
 
 def test_predictor_serves_the_centroid_term_in_one_batch() -> None:
     with DefaultScope.overwrite_default_scope('mmpretrain'):
-        head = MSBRegHead(predictor=PREDICTOR, brownian=None)
+        head = MSBRegHead(terms(brownian=None), PREDICTOR)
     batches = []
     head.predictor.register_forward_pre_hook(
         lambda module, args: batches.append(args[0][0].shape)
@@ -125,7 +130,7 @@ def test_monitors_read_embeddings_by_forward_hooks() -> None:
 
 
 def test_float32_under_autocast() -> None:
-    head = MSBRegHead(predictor=PREDICTOR, brownian=None)
+    head = MSBRegHead(terms(brownian=None), PREDICTOR)
     online, target = raw(2, 5, 6).bfloat16(), raw(2, 5, 6, seed=1).bfloat16()
     with torch.autocast('cpu', torch.bfloat16):
         losses = head.loss(online, target)
@@ -145,9 +150,8 @@ class _Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.projector = nn.Linear(4, 6)
-        self.head = MSBRegHead(
-            singular_value=term('SingularValueLoss', loss_weight=1), brownian=None
-        )
+        singular_value = term('SingularValueLoss', loss_weight=1)
+        self.head = MSBRegHead(terms(singular_value=singular_value, brownian=None))
 
     def forward(self, views: Tensor, target: Tensor) -> dict[str, Tensor]:
         return self.head.loss(self.projector(views), target)
@@ -215,11 +219,11 @@ def test_non_finite_embeddings_are_named() -> None:
 
 def test_errors() -> None:
     with pytest.raises(ValueError, match='MSBRegHead has no loss'):
-        MSBRegHead(centroid=None, singular_value=None, brownian=None)
+        MSBRegHead(dict.fromkeys(MSBREG_TERMS))
     with pytest.raises(ValueError, match='predictor of MSBRegHead only serves'):
-        MSBRegHead(centroid=None, predictor=PREDICTOR)
+        MSBRegHead(terms(centroid=None), PREDICTOR)
     with pytest.raises(ValueError, match=r'loss_weight of SingularValueLoss.*-1'):
-        MSBRegHead(singular_value=term('SingularValueLoss', loss_weight=-1))
+        MSBRegHead(terms(singular_value=term('SingularValueLoss', loss_weight=-1)))
     head = MSBRegHead()
     with pytest.raises(
         ValueError, match=r'online.*one shape, got \[\(4, 6\), \(3, 6\)\]'

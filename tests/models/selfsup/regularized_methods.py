@@ -93,13 +93,18 @@ def build(cfg, dtype=torch.float32):
     return model
 
 
-def regularized(name, singular_value=0.5, brownian=0.2, algorithm=None, **kwargs):
+def regularized(
+    name, singular_value=0.5, brownian=0.2, algorithm=None, terms=(), **kwargs
+):
     term = 'msbreg_mm.SingularValueLoss', 'msbreg_mm.BrownianDiffusiveLoss'
     return dict(
         type='msbreg_mm.Regularized',
         algorithm=algorithm or make_algorithm(name),
-        singular_value=dict(type=term[0], loss_weight=singular_value),
-        brownian=dict(type=term[1], loss_weight=brownian),
+        terms=dict(
+            singular_value=dict(type=term[0], loss_weight=singular_value),
+            brownian=dict(type=term[1], loss_weight=brownian),
+            **dict(terms),
+        ),
         **kwargs,
     )
 

@@ -92,7 +92,7 @@ def test_bad_options():
     with pytest.raises(ValueError, match=r"no module 'projector'.*'neck'"):
         make(module='projector')
     with pytest.raises(ValueError, match=r'MoCo embeds one view.*centroid=None'):
-        make('MoCo', centroid=CENTROID)
+        make('MoCo', terms={'centroid': CENTROID})
     with pytest.raises(ValueError, match='all_pairs is not for SimCLR'):
         make('SimCLR', all_pairs=True)
     with pytest.raises(ValueError, match='num_target_views must be at least 1, got 0'):

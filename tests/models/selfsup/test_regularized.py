@@ -105,7 +105,7 @@ def test_it_is_the_method_with_its_keys(name):
 @pytest.mark.parametrize('name', ['BYOL', 'MoCoV3', 'SimSiam', 'SwAV'])
 def test_centroid_of_the_target_or_of_the_method_itself(name):
     views = make_views(name)
-    cfg = regularized(name, 0, 0, centroid=CENTROID, num_target_views=2)
+    cfg = regularized(name, 0, 0, terms={'centroid': CENTROID}, num_target_views=2)
     model = build(cfg).train()
     by_hand = copy.deepcopy(model)
     losses = model.loss(views, [])
@@ -161,8 +161,8 @@ def distributed_step(sizes):
         neck=projector,
         head={**algorithm['head'], 'predictor': predictor},
     )
-    centroid = {**CENTROID, 'loss_weight': 0.3}
-    cfg = regularized('SimSiam', 0.5, 0, algorithm=algorithm, centroid=centroid)
+    terms = {'centroid': {**CENTROID, 'loss_weight': 0.3}}
+    cfg = regularized('SimSiam', 0.5, 0, algorithm=algorithm, terms=terms)
     model = build(cfg)
     views = make_views('SimSiam', images=8)
     forward = model
