@@ -49,6 +49,7 @@ model = {model}
         ('msbreg', f'dict(head=dict({TERM}))', 'head.embeddings', 4),
         ('byol-reg', f'dict({TERM})', 'regularizer.embeddings', 3),
     ],
+    ids=['msbreg', 'byol-reg'],
 )
 def test_a_term_of_another_package_is_one_line(
     base, model, tap, num_terms, tmp_path, monkeypatch
@@ -163,10 +164,10 @@ def weights(module: EmbeddingTerms) -> dict:
 
 def test_older_configs_of_the_head_keep_their_meaning():
     brownian = {'type': 'msbreg_mm.BrownianDiffusiveLoss', 'loss_weight': 0.7}
-    with pytest.warns(FutureWarning, match=r'older configs; write terms=dict\(brownia'):
-        head = MODELS.build(
-            dict(type='msbreg_mm.MSBRegHead', brownian=brownian, centroid=None)
-        )
+    old = dict(type='msbreg_mm.MSBRegHead', brownian=brownian, centroid=None)
+    with pytest.warns(FutureWarning) as warned:
+        head = MODELS.build(old)
+    assert 'older configs; write terms=dict(brownian=...)' in str(warned[0].message)
     assert weights(head) == {'singular_value': 0.01, 'brownian': 0.7}
     # As a child of this repository's config, or by --cfg-options: one key changes.
     with pytest.warns(FutureWarning):
