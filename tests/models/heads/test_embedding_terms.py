@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from msbreg_mm.engine.launch import LaunchOptions, build_runner
 from msbreg_mm.models.heads import EmbeddingTerms, MSBRegHead
 from msbreg_mm.models.heads.embedding_terms import MSBREG_TERMS
+from msbreg_mm.models.selfsup.regularized import build_regularized
 from msbreg_mm.registry import MODELS
 
 DEMO = Path(__file__).parents[3] / 'configs' / 'demo'
@@ -223,10 +224,4 @@ def test_other_keywords_say_how_a_term_is_added():
     with pytest.raises(TypeError, match=r"no argument 'uniform'.*terms=dict\(uniform="):
         MSBRegHead(uniform=spy())
     with pytest.raises(TypeError, match="Regularized takes no argument 'brownain'"):
-        MODELS.build(
-            dict(
-                type='Regularized',
-                algorithm=dict(type='mmpretrain.BYOL'),
-                brownain=None,
-            )
-        )
+        build_regularized(dict(type='BYOL'), brownain=None)
