@@ -1,7 +1,13 @@
-"""Models: losses, heads, necks and self-supervised algorithms."""
+"""Models: backbones, losses, heads, necks and self-supervised algorithms."""
 
 from msbreg_mm.utils.upstream import import_scope
 
 import_scope('mmpretrain')
 
-from msbreg_mm.models import heads, losses, necks, selfsup  # noqa: E402, F401
+from msbreg_mm.models import (  # noqa: E402, F401
+    backbones,
+    heads,
+    losses,
+    necks,
+    selfsup,
+)

@@ -1,0 +1,5 @@
+"""Backbones beyond mmpretrain's: any network of timm."""
+
+from msbreg_mm.models.backbones.timm_backbone import TimmBackbone
+
+__all__ = ['TimmBackbone']

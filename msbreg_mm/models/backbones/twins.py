@@ -1,0 +1,146 @@
+"""A timm network at other image sizes, with the same parameters.
+
+timm fixes a network's image size while it is built; ``set_input_size`` changes it
+for good and replaces the parameters that depend on it. A twin is a copy for one
+size that shares every parameter; those that depend on the size are computed from
+the network's own at each call, so that they can be trained and saved at the native
+size.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from msbreg_mm.models.backbones.resizing import (
+    Rule,
+    Size,
+    resize_positions,
+    resize_table,
+)
+from msbreg_mm.utils.errors import InputError
+
+
+class _Intermediates(nn.Module):
+    """``forward_intermediates`` as a forward, for :func:`functional_call`."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor, **options: Any) -> Any:
+        return self.net.forward_intermediates(images, **options)
+
+
+@dataclass
+class Twin:
+    """A network for one image size.
+
+    Args:
+        net: The original, which holds the parameters.
+        size: Of the images, (height, width).
+        rule: How positions are resized.
+        build: Arguments of ``timm.create_model``, for networks without
+            ``set_input_size``.
+    """
+
+    net: nn.Module
+    size: Size
+    rule: Rule
+    build: dict[str, Any]
+    copy: nn.Module = field(init=False)
+    _resized: list[str] = field(init=False)
+    _kept: dict[str, tuple[int, Tensor]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = self.net.state_dict(keep_vars=True)
+        try:
+            if hasattr(self.net, 'set_input_size'):
+                self.copy = copy.deepcopy(self.net, {id(v): v for v in own.values()})
+                _set_size(self.copy, self.size, self.rule)
+            else:
+                self.copy = timm.create_model(**self.build, img_size=self.size)
+                _share(self.copy, own)
+        except (AssertionError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f'{self.build["model_name"]} takes no images of {self.size[0]} × '
+                f'{self.size[1]}: {error}; give images of its native size'
+            ) from error
+        parameters = dict(self.copy.named_parameters())
+        self._resized = [n for n, p in parameters.items() if p is not own[n]]
+
+    def __call__(self, images: Tensor, **options: Any) -> Any:
+        """Run ``forward_intermediates``; a parameter stays where it is trained."""
+        self.copy.train(self.net.training)
+        tensors = {f'net.{name}': self._adapt(name) for name in self._resized}
+        wrapped = _Intermediates(self.copy)
+        return functional_call(wrapped, tensors, (images,), options)
+
+    def _adapt(self, name: str) -> Tensor:
+        value = self.net.get_parameter(name)
+        trained = torch.is_grad_enabled() and value.requires_grad
+        version, kept = self._kept.get(name, (-1, value))
+        if trained or version != value._version:
+            kept = self._resize(name, value)
+            if not trained:
+                self._kept[name] = (value._version, kept)
+        return kept
+
+    def _resize(self, name: str, value: Tensor) -> Tensor:
+        if name == 'pos_embed':
+            prefix = int(getattr(self.net, 'num_prefix_tokens', 0))
+            if getattr(self.net, 'no_embed_class', False):
+                prefix = 0
+            old, new = grid_size(self.net), grid_size(self.copy)
+            if value.ndim == 3 and value.shape[1] == prefix + old[0] * old[1]:
+                return resize_positions(value, prefix, old, new, self.rule)
+        if name.endswith('relative_position_bias_table'):
+            place = name.rpartition('.')[0]
+            windows = [
+                n.get_submodule(place).window_size for n in (self.net, self.copy)
+            ]
+            return resize_table(value, *(tuple(w) for w in windows), self.rule)
+        raise InputError(
+            f'{type(self.net).__name__}: {name} depends on the image size and no rule '
+            f'is known for it; give images of the native size, img_size={self.size}'
+        )
+
+
+def grid_size(net: nn.Module) -> Size:
+    """Native grid of patches of a timm network (rows, columns)."""
+    embed = getattr(net, 'patch_embed', None)
+    grid = getattr(embed, 'grid_size', None) or getattr(
+        net, 'tokens_spatial_shape', None
+    )
+    if grid is None:
+        raise InputError(f'{type(net).__name__} has no grid of patches')
+    return int(grid[0]), int(grid[1])
+
+
+def _set_size(net: nn.Module, size: Size, rule: Rule) -> None:
+    windows = getattr(net, '_ref_window_sizes', None)
+    # Without the windows timm scales them with the image.
+    net.set_input_size(img_size=size, **({'window_size': windows} if windows else {}))
+    for block in net.modules():
+        shift = getattr(block, 'shift_size', None)
+        if rule.square_windows and shift is not None and any(shift):
+            window, room = block.window_size, block.input_resolution
+            if min(room) <= max(window):
+                block.shift_size = (0, 0)
+                block._init_buffers()
+
+
+def _share(net: nn.Module, own: dict[str, Tensor]) -> None:
+    """Put another network's parameters and buffers in the place of the own."""
+    for name, value in net.state_dict(keep_vars=True).items():
+        if value.shape == own[name].shape:
+            place, _, leaf = name.rpartition('.')
+            module = net.get_submodule(place)
+            store = (
+                module._parameters if leaf in module._parameters else module._buffers
+            )
+            store[leaf] = own[name]
