@@ -1,12 +1,7 @@
-# MoCo v2 with MSBReg's regularisers; the weights are this project's choice.
-_base_ = ['./mocov2_resnet18-w16_1xb64-coslr-10e_cifar10.py']
+# MoCo v2 with MSBReg's regularisers.
+_base_ = [
+    './mocov2_resnet18-w16_1xb64-coslr-10e_cifar10.py',
+    '../_base_/regularized.py',
+]
 
-model = dict(
-    _delete_=True,
-    type='msbreg_mm.Regularized',
-    algorithm=_base_.model,
-    terms=dict(
-        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
-    ),
-)
+model = dict(_delete_=True, algorithm=_base_.model, **_base_.regularized)

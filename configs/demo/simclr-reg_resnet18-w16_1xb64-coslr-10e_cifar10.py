@@ -1,13 +1,10 @@
-# SimCLR with MSBReg's regularisers; the weights are this project's choice, larger than
-# elsewhere because the method's own gradient is (docs/regularized.md).
-_base_ = ['./simclr_resnet18-w16_1xb64-coslr-10e_cifar10.py']
+# SimCLR with MSBReg's regularisers; larger weights, as the method's own gradient is larger.
+_base_ = [
+    './simclr_resnet18-w16_1xb64-coslr-10e_cifar10.py',
+    '../_base_/regularized.py',
+]
 
-model = dict(
-    _delete_=True,
-    type='msbreg_mm.Regularized',
-    algorithm=_base_.model,
-    terms=dict(
-        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.1),
-        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=1.0),
-    ),
-)
+terms = _base_.regularized.terms
+terms.singular_value.loss_weight = 0.1
+terms.brownian.loss_weight = 1.0
+model = dict(_delete_=True, algorithm=_base_.model, **_base_.regularized)

@@ -1,13 +1,10 @@
-# Barlow Twins with MSBReg's regularisers; the weights are this project's choice, larger than
-# elsewhere because the method's own gradient is (docs/regularized.md).
-_base_ = ['./barlowtwins_resnet50_8xb256-coslr-200e_in1k.py']
+# Barlow Twins with MSBReg's regularisers; larger weights, as the method's own gradient is larger.
+_base_ = [
+    './barlowtwins_resnet50_8xb256-coslr-200e_in1k.py',
+    '../_base_/regularized.py',
+]
 
-model = dict(
-    _delete_=True,
-    type='msbreg_mm.Regularized',
-    algorithm=_base_.model,
-    terms=dict(
-        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=1.0),
-        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=10.0),
-    ),
-)
+terms = _base_.regularized.terms
+terms.singular_value.loss_weight = 1.0
+terms.brownian.loss_weight = 10.0
+model = dict(_delete_=True, algorithm=_base_.model, **_base_.regularized)

@@ -1,12 +1,4 @@
-# MoCo v3 with MSBReg's regularisers; the weights are this project's choice.
-_base_ = ['./mocov3_resnet50_8xb512-coslr-100e_in1k.py']
+# MoCo v3 with MSBReg's regularisers.
+_base_ = ['./mocov3_resnet50_8xb512-coslr-100e_in1k.py', '../_base_/regularized.py']
 
-model = dict(
-    _delete_=True,
-    type='msbreg_mm.Regularized',
-    algorithm=_base_.model,
-    terms=dict(
-        singular_value=dict(type='msbreg_mm.SingularValueLoss', loss_weight=0.01),
-        brownian=dict(type='msbreg_mm.BrownianDiffusiveLoss', loss_weight=0.1),
-    ),
-)
+model = dict(_delete_=True, algorithm=_base_.model, **_base_.regularized)

@@ -1,19 +1,12 @@
 # MSBReg on ResNet-50 with BYOL's projector; the weights are this project's choice
 # (docs/method.md holds the experiment).
+_base_ = ['./byol_resnet50.py']
+
 model = dict(
+    _delete_=True,
     type='msbreg_mm.MSBReg',
-    backbone=dict(type='ResNet', depth=50, zero_init_residual=False),
-    neck=dict(
-        type='NonLinearNeck',
-        in_channels=2048,
-        hid_channels=4096,
-        out_channels=256,
-        num_layers=2,
-        with_bias=True,
-        with_last_bn=False,
-        with_avg_pool=True,
-        norm_cfg=dict(type='BN1d'),
-    ),
+    backbone=_base_.model.backbone,
+    neck=_base_.model.neck,
     head=dict(
         type='msbreg_mm.MSBRegHead',
         terms=dict(

@@ -1,21 +1,6 @@
 _base_ = ['./adamw_coslr_24e.py']
 
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=1,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=9,
-        by_epoch=True,
-        begin=1,
-        end=10,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].end = 1
+param_scheduler[1].update(begin=1, end=10, T_max=9)
 train_cfg = dict(max_epochs=10)

@@ -1,21 +1,6 @@
 _base_ = ['./adamw_coslr_24e.py']
 
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=4,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=44,
-        by_epoch=True,
-        begin=4,
-        end=48,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].end = 4
+param_scheduler[1].update(begin=4, end=48, T_max=44)
 train_cfg = dict(max_epochs=48)

@@ -1,21 +1,5 @@
 _base_ = ['./lars_coslr_200e.py']
 
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=1e-4,
-        by_epoch=True,
-        begin=0,
-        end=10,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=90,
-        by_epoch=True,
-        begin=10,
-        end=100,
-        convert_to_iter_based=True,
-    ),
-]
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(end=100, T_max=90)
 train_cfg = dict(max_epochs=100)
