@@ -11,8 +11,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from msbreg_mm.ablation.changes import ChangeError, apply_changes
 from msbreg_mm.ablation.expand import expand_grid, named_variants, short_names
+from msbreg_mm.runs.changes import ChangeError, apply_changes
 
 _KEYS = {
     'base', 'changes', 'description', 'grid', 'reference', 'seeds', 'tasks', 'variants',

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
+from msbreg_mm.runs.schedule import schedule_gaps
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
@@ -49,6 +50,8 @@ def build_runner(options: LaunchOptions) -> Runner:
         torch.distributed.init_process_group('gloo')
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.logger.addFilter(UpstreamNoise())
+    for text in schedule_gaps(cfg):
+        runner.logger.warning(text)
     return runner
 
 

@@ -11,6 +11,8 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.logging import print_log
 
 from msbreg_mm.runs.folder import find_resumable
+from msbreg_mm.runs.known_keys import check_options, plain_options
+from msbreg_mm.runs.schedule import scale_schedule
 from msbreg_mm.utils.errors import MissingInputError, OptionError
 
 __all__ = ['DictAction', 'LaunchOptions', 'resolve_config']
@@ -35,7 +37,10 @@ class LaunchOptions:
         allow_partial: Accept a checkpoint that does not fill the backbone.
         trust: Allow pickles that run code (never for files of strangers).
         launcher: ``'none'``, ``'pytorch'``, ``'slurm'`` or ``'mpi'``.
-        cfg_options: Dotted keys and values merged into the config.
+        cfg_options: Dotted keys and values merged into the config; a key that
+            nothing would read is refused, ``+key`` is not.
+        epochs: Train so many epochs, schedules scaled.
+        iters: Train so many iterations, schedules scaled.
     """
 
     config: str
@@ -49,6 +54,8 @@ class LaunchOptions:
     trust: bool = False
     launcher: str = 'none'
     cfg_options: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int | None = None
+    iters: int | None = None
 
 
 def resolve_config(options: LaunchOptions) -> Config:
@@ -62,7 +69,9 @@ def resolve_config(options: LaunchOptions) -> Config:
 
     Raises:
         MissingInputError: If the config or the checkpoint is not there.
-        OptionError: If ``auto_scale_lr`` is asked for and the config lacks it.
+        OptionError: If ``auto_scale_lr`` is asked for and the config lacks it, or
+            the length cannot be scaled.
+        ChangeError: If a key of ``cfg_options`` is unknown.
     """
     if not Path(options.config).is_file():
         raise MissingInputError(
@@ -71,7 +80,10 @@ def resolve_config(options: LaunchOptions) -> Config:
     cfg = Config.fromfile(options.config)
     cfg.launcher = options.launcher
     old_root = cfg.get('data_root')
-    cfg.merge_from_dict(dict(options.cfg_options))
+    check_options(cfg._cfg_dict, options.cfg_options)
+    if options.epochs is not None or options.iters is not None:
+        scale_schedule(cfg, options.epochs, options.iters)
+    cfg.merge_from_dict(plain_options(options.cfg_options))
     if old_root and cfg.get('data_root') not in (None, old_root):
         _replace_prefix(cfg._cfg_dict, old_root, os.path.join(cfg.data_root, ''))
     if options.seed is not None:

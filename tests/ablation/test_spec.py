@@ -1,7 +1,7 @@
 import pytest
 
-from msbreg_mm.ablation.changes import ChangeError
 from msbreg_mm.ablation.spec import load_ablation
+from msbreg_mm.runs.changes import ChangeError
 
 
 def test_named_variants(write_ablation, tmp_path):

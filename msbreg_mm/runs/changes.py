@@ -5,6 +5,9 @@ from collections.abc import Mapping, MutableMapping, MutableSequence
 from copy import deepcopy
 from typing import Any
 
+from msbreg_mm.runs.schedule import scale_schedule
+from msbreg_mm.utils.errors import OptionError
+
 # A change of the length that takes the learning rate's schedule along.
 EPOCHS = 'epochs'
 # Before a key that the config leaves to its default.
@@ -13,7 +16,7 @@ ADD = '+'
 END = '-'
 
 
-class ChangeError(ValueError):
+class ChangeError(OptionError):
     """A change does not fit the config; the message names key and neighbours."""
 
 
@@ -27,53 +30,21 @@ def apply_changes(cfg: MutableMapping[str, Any], changes: Mapping[str, Any]) -> 
             replaces what stands there. The key must exist, so that a typing error
             is one; ``'+key'`` adds one that the config leaves to its default, and
             ``'+key.-'`` appends to a list, new or old (``'+custom_hooks.-'``).
-            ``'epochs'`` sets ``train_cfg.max_epochs`` and moves the end of the
-            schedulers with it.
+            ``'epochs'`` sets ``train_cfg.max_epochs`` and moves the schedulers
+            with it, see :func:`~msbreg_mm.runs.schedule.scale_schedule`.
 
     Raises:
-        ChangeError: If a key does not exist or cannot be added.
+        ChangeError: If a key does not exist or cannot be added, or the schedule
+            cannot be scaled.
     """
     for key, value in changes.items():
         if key == EPOCHS:
-            scale_schedule(cfg, value)
+            try:
+                scale_schedule(cfg, epochs=value)
+            except OptionError as error:
+                raise ChangeError(str(error)) from None
         else:
             _set(cfg, key.removeprefix(ADD), deepcopy(value), key.startswith(ADD))
-
-
-def scale_schedule(cfg: MutableMapping[str, Any], epochs: int) -> None:
-    """Train for another number of epochs; warm-up keeps its length.
-
-    Args:
-        cfg: Config with ``train_cfg.max_epochs``.
-        epochs: At least 1, longer than the warm-up.
-
-    Raises:
-        ChangeError: If the config counts iterations, or the warm-up is too long.
-    """
-    old = (cfg.get('train_cfg') or {}).get('max_epochs')
-    if not old:
-        raise ChangeError(
-            f'{EPOCHS!r} needs train_cfg.max_epochs; this config counts iterations: '
-            'change train_cfg.max_iters and the schedulers by their own keys'
-        )
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ChangeError(f'{EPOCHS} must be a whole number from 1, got {epochs!r}')
-    cfg['train_cfg']['max_epochs'] = epochs
-    found: Any = cfg.get('param_scheduler') or []
-    schedulers: list[Any] = [found] if isinstance(found, Mapping) else list(found)
-    for scheduler in schedulers:
-        if not scheduler.get('by_epoch', True):
-            continue
-        begin = scheduler.get('begin', 0)
-        if begin >= epochs:
-            raise ChangeError(
-                f'{EPOCHS}={epochs} ends before a scheduler begins (epoch {begin}); '
-                'shorten param_scheduler.0.end and param_scheduler.1.begin too'
-            )
-        if scheduler.get('end') == old:
-            scheduler['end'] = epochs
-        if scheduler.get('T_max') == old - begin:
-            scheduler['T_max'] = epochs - begin
 
 
 def _set(cfg: Any, key: str, value: Any, add: bool) -> None:

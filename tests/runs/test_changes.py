@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from msbreg_mm.ablation.changes import ChangeError, apply_changes
+from msbreg_mm.runs.changes import ChangeError, apply_changes
 
 CFG = {
     'model': {
@@ -108,5 +108,5 @@ def test_bad_epochs(epochs, match):
 
 
 def test_epochs_of_an_iteration_based_config():
-    with pytest.raises(ChangeError, match='counts iterations'):
+    with pytest.raises(ChangeError, match="counts iterations: use 'iters'"):
         apply_changes({'train_cfg': {'max_iters': 5}}, {'epochs': 3})
