@@ -38,6 +38,12 @@ TRANSFORMS = _mmengine.Registry(
     scope=SCOPE,
     locations=['msbreg_mm.datasets.transforms'],
 )
+DATA_SAMPLERS = _mmengine.Registry(
+    'data sampler',
+    parent=_mmengine.DATA_SAMPLERS,
+    scope=SCOPE,
+    locations=['msbreg_mm.datasets.samplers'],
+)
 METRICS = _mmengine.Registry(
     'metric',
     parent=_mmengine.METRICS,

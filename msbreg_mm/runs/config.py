@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.logging import print_log
 
+from msbreg_mm.datasets.samplers import drop_worker_settings, use_seeded_sampler
 from msbreg_mm.runs.folder import find_resumable
 from msbreg_mm.runs.known_keys import check_options, plain_options
 from msbreg_mm.runs.schedule import scale_schedule
@@ -105,6 +106,8 @@ def resolve_config(options: LaunchOptions) -> Config:
         cfg.load_from = _resume_from(options.resume, cfg.work_dir)
     if not torch.cuda.is_available():
         _adapt_to_cpu(cfg)
+    use_seeded_sampler(cfg)
+    drop_worker_settings(cfg._cfg_dict)
     return cfg
 
 

@@ -11,6 +11,8 @@ from msbreg_mm.datasets.transforms.view_config import ViewConfig
 _ENLARGE = {'bicubic': cv2.INTER_CUBIC, 'bilinear': cv2.INTER_LINEAR}
 # Attempts before the central crop, as in torchvision's RandomResizedCrop.
 _ATTEMPTS = 10
+# Uniform numbers that `draw_crop` takes.
+CROP_DRAWS = 4 + 2 * (_ATTEMPTS - 1)
 # Up to this size OpenCV's own bicubic filter beats the one that Intel's IPP provides,
 # whose preparation alone takes 30 µs (measured: 10 against 31 µs at 32 pixels, 38
 # against 56 at 64, 91 against 69 at 96).
@@ -28,17 +30,17 @@ def draw_crop(view: ViewConfig, height: int, width: int, draws: Sequence[float])
         view: Gives ``crop_scale`` and ``crop_ratio``.
         height: Height of the image in pixels.
         width: Width of the image in pixels.
-        draws: Four uniform numbers in [0, 1): area, ratio, top, left. Further
-            attempts, where the first crop does not fit, draw from numpy's
-            global state.
+        draws: Uniform numbers in [0, 1): area, ratio, top, left, then area and ratio
+            of further attempts, for where the first crop does not fit. After
+            the last ones numpy's global state gives more.
 
     Returns:
         Left, top, width and height in pixels; always inside the image.
     """
     low, high = view.crop_scale
     log_low, log_high = math.log(view.crop_ratio[0]), math.log(view.crop_ratio[1])
-    area, ratio, top, left = draws
-    for _ in range(_ATTEMPTS):
+    area, ratio, top, left = draws[:4]
+    for attempt in range(1, _ATTEMPTS + 1):
         target = height * width * (low + (high - low) * area)
         aspect = math.exp(log_low + (log_high - log_low) * ratio)
         w = round(math.sqrt(target * aspect))
@@ -46,7 +48,8 @@ def draw_crop(view: ViewConfig, height: int, width: int, draws: Sequence[float])
         if 0 < w <= width and 0 < h <= height:
             x, y = int(left * (width - w + 1)), int(top * (height - h + 1))
             return x, y, w, h
-        area, ratio = np.random.random_sample(2).tolist()
+        given = draws[2 * attempt + 2 : 2 * attempt + 4]
+        area, ratio = given if len(given) else np.random.random_sample(2).tolist()
     return _central_crop(view, height, width)
 
 

@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from msbreg_mm.datasets.transforms import colour
 from msbreg_mm.datasets.transforms.cropping import (
+    CROP_DRAWS,
     Pyramid,
     draw_crop,
     needless_halvings,
@@ -24,7 +25,8 @@ from msbreg_mm.datasets.transforms.reading import (
 from msbreg_mm.datasets.transforms.view_config import ViewConfig, byol_views
 from msbreg_mm.registry import TRANSFORMS
 
-_DRAWS_PER_VIEW = 15
+# Beside those of the crop.
+_DRAWS_PER_VIEW = 11
 # Smaller files are hardly ever large enough for a reduced decode to apply.
 _LARGE_FILE = 200_000  # bytes
 
@@ -36,8 +38,9 @@ class MultiViewAugment(BaseTransform):
     Each view: random resized crop, flip, colour jitter, grey, blur, solarisation,
     in this order and with the distributions of torchvision's transforms
     (``docs/benchmarks.md`` has how close and how fast). Images smaller than a
-    view are enlarged. All random numbers come from numpy's global state,
-    which mmengine seeds in every worker.
+    view are enlarged. All random numbers come from numpy's global state, as many
+    for each view whatever becomes of it; a training seeds it by seed, epoch and image
+    (:class:`msbreg_mm.datasets.samplers.KeyedReader`).
 
     OpenCV's own threads are switched off in the process (``cv2.setNumThreads(0)``)
     when the transform is built and again in each worker: a view is too small to
@@ -125,7 +128,8 @@ class MultiViewAugment(BaseTransform):
             self.skipped.skip(error)
             return None
         pyramid = Pyramid(image)
-        draws = np.random.random_sample((self.num_views, _DRAWS_PER_VIEW)).tolist()
+        shape = self.num_views, _DRAWS_PER_VIEW + CROP_DRAWS
+        draws = np.random.random_sample(shape).tolist()
         results['img'] = [
             self._augment(pyramid, view, draw)
             for view, draw in zip(self._expanded, draws, strict=True)
@@ -162,26 +166,26 @@ class MultiViewAugment(BaseTransform):
         self, pyramid: Pyramid, view: ViewConfig, draw: Sequence[float]
     ) -> np.ndarray:
         height, width = pyramid.levels[0].shape[:2]
-        box = draw_crop(view, height, width, draw[:4])
+        box = draw_crop(view, height, width, draw[_DRAWS_PER_VIEW:])
         image = resize_crop(pyramid, box, view.size, view.interpolation)
-        if draw[4] < view.flip_prob:
+        if draw[0] < view.flip_prob:
             image = cv2.flip(image, 1)
-        if draw[5] < view.jitter_prob:
+        if draw[1] < view.jitter_prob:
             factors = (
-                1 + view.brightness * (2 * draw[6] - 1),
-                1 + view.contrast * (2 * draw[7] - 1),
-                1 + view.saturation * (2 * draw[8] - 1),
-                view.hue * (2 * draw[9] - 1),
+                1 + view.brightness * (2 * draw[2] - 1),
+                1 + view.contrast * (2 * draw[3] - 1),
+                1 + view.saturation * (2 * draw[4] - 1),
+                view.hue * (2 * draw[5] - 1),
             )
-            order = colour.ORDERS[int(draw[10] * len(colour.ORDERS))]
+            order = colour.ORDERS[int(draw[6] * len(colour.ORDERS))]
             image = colour.jitter(image, factors, order, self.exact_color)
-        if draw[11] < view.gray_prob:
+        if draw[7] < view.gray_prob:
             # One channel until the end: blurring it costs a third.
             image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        if draw[12] < view.blur_prob:
+        if draw[8] < view.blur_prob:
             low, high = view.blur_sigma
-            image = colour.blur(image, low + (high - low) * draw[13])
-        if draw[14] < view.solarize_prob:
+            image = colour.blur(image, low + (high - low) * draw[9])
+        if draw[10] < view.solarize_prob:
             image = cv2.LUT(image, colour.solarize_table(view.solarize_threshold))
         return _planar(image)
 

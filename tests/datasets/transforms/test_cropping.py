@@ -144,3 +144,12 @@ def test_needless_halvings_agree_with_the_levels_taken():
         resize_crop(pyramid, tuple(box), view.size, 'bicubic')
         least = min(least, len(pyramid.levels) - 1)
     assert needless_halvings([view], 600, 800) == least
+
+
+def test_further_attempts_come_from_the_given_draws():
+    view = ViewConfig(size=8, crop_scale=(0.5, 1.0), crop_ratio=(1.0, 1.0))
+    draws = [0.9, 0.5, 0.0, 0.0, 0.99, 0.5, 0.0, 0.5] + [0.9] * 14
+    before = np.random.get_state()[2]
+    # Neither 0.95 nor 0.995 of the area is a square that fits; half of it is.
+    assert draw_crop(view, 100, 200, draws) == (0, 0, 100, 100)
+    assert np.random.get_state()[2] == before, 'nothing is drawn elsewhere'
