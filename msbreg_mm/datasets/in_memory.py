@@ -18,6 +18,7 @@ from msbreg_mm.datasets.image_store import (
     resize_short_side,
     resized_shape,
 )
+from msbreg_mm.datasets.transforms.bad_images import BadImagePolicy
 from msbreg_mm.datasets.transforms.reading import CorruptImageError, decode, read_bytes
 from msbreg_mm.registry import DATASETS
 
@@ -54,6 +55,8 @@ class InMemoryImages(CustomDataset):
             to 8, this project's choice.
         on_corrupt: ``'raise'`` an error for a file that cannot be decoded, or
             ``'skip'`` it with a warning.
+        bad_images: How many may be skipped, see
+            :class:`msbreg_mm.datasets.transforms.bad_images.BadImagePolicy`.
         num_threads: Threads that decode; the number of cores (at most 8) by
             default.
         **kwargs: See :class:`mmpretrain.datasets.CustomDataset`.
@@ -74,6 +77,7 @@ class InMemoryImages(CustomDataset):
         short_side: int | None = None,
         max_memory_gib: float = 8.0,
         on_corrupt: str = 'raise',
+        bad_images: Mapping[str, Any] | None = None,
         num_threads: int | None = None,
         lazy_init: bool = False,
         **kwargs: Any,
@@ -95,6 +99,7 @@ class InMemoryImages(CustomDataset):
         self.short_side = short_side
         self.max_memory_gib = max_memory_gib
         self.on_corrupt = on_corrupt
+        self.bad_images = BadImagePolicy(**(bad_images or {}))
         self.num_threads = num_threads
         self.store: ImageStore | None = None
         self.with_label: bool | None
@@ -177,6 +182,16 @@ class InMemoryImages(CustomDataset):
         good = map_with_progress(
             self._decode, infos, 'Decoding images', self.num_threads
         )
+        if (bad := good.count(False)) > (limit := self.bad_images.limit(len(good))):
+            names = [
+                info['img_path'] for info, g in zip(infos, good, strict=True) if not g
+            ]
+            raise CorruptImageError(
+                f'{bad} of {len(good)} images of '
+                f'{self.ann_file or self.img_prefix!r} cannot be decoded, more than '
+                f'the {limit} that bad_images allows: {", ".join(names[:5])}'
+                + ('; …' if bad > 5 else '')
+            )
         if not all(good):
             self.get_subset_([index for index, fine in enumerate(good) if fine])
         if not len(self):
@@ -194,9 +209,9 @@ class InMemoryImages(CustomDataset):
         try:
             with Image.open(io.BytesIO(self._read(info).tobytes())) as image:
                 width, height = image.size
-        except FileNotFoundError:
-            raise
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            return 0
+        if height * width > self.bad_images.max_pixels:
             return 0
         height, width = resized_shape(height, width, self.short_side)
         return height * width
@@ -205,7 +220,8 @@ class InMemoryImages(CustomDataset):
         """Decode one image into the store; False if it is corrupt and skipped."""
         assert self.store is not None
         try:
-            image = decode(self._read(info), info['img_path'])
+            limit = self.bad_images.max_pixels
+            image = decode(self._read(info), info['img_path'], max_pixels=limit)
             image = resize_short_side(image, self.short_side)
             if not self.store.fits(info['store_index'], image):
                 raise CorruptImageError(

@@ -224,7 +224,9 @@ def test_missing_folder_and_file(tmp_path):
 def test_missing_image_is_named(flat):
     (flat / 'list.txt').write_text('0.png\nlost.png\n')
     with pytest.raises(FileNotFoundError, match=r'no image file .*lost\.png'):
-        InMemoryImages(data_root=str(flat), ann_file='list.txt', on_corrupt='skip')
+        InMemoryImages(data_root=str(flat), ann_file='list.txt')
+    data = InMemoryImages(data_root=str(flat), ann_file='list.txt', on_corrupt='skip')
+    assert len(data) == 1
 
 
 @pytest.mark.parametrize('with_label', [None, True, False])
@@ -282,12 +284,23 @@ def test_corrupt_image(flat, content):
     assert [level(data[i]['img']) for i in range(5)] == [0, 1, 3, 4, 5]
 
 
-def test_image_that_only_the_decoder_can_read(flat):
-    # Pillow does not know Radiance pictures, so there is no room kept for one.
+def test_image_whose_size_only_the_decoder_knows(flat):
+    # Pillow does not know Radiance pictures, so that their size is not limited.
     radiance = cv2.imencode('.hdr', picture(2).astype(np.float32))[1].tobytes()
     (flat / '2.png').write_bytes(radiance)
-    with pytest.raises(CorruptImageError, match=r"2\.png' decodes to 30x20 pixels"):
+    with pytest.raises(CorruptImageError, match=r"2\.png'.*not an image"):
         InMemoryImages(data_root=str(flat))
+
+
+def test_too_many_corrupt_images(flat):
+    for index in (1, 2):
+        (flat / f'{index}.png').write_bytes(b'no image')
+    message = r'2 of 6 images .* more than the 1 that .*1\.png.*2\.png'
+    with pytest.raises(CorruptImageError, match=message):
+        InMemoryImages(data_root=str(flat), on_corrupt='skip')
+    allowed = {'max_fraction': 0.5}
+    data = InMemoryImages(data_root=str(flat), on_corrupt='skip', bad_images=allowed)
+    assert len(data) == 4
 
 
 def test_only_corrupt_images(tmp_path):

@@ -1,5 +1,6 @@
 """All views of an image in one transform: decode once, augment with OpenCV."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from msbreg_mm.datasets.transforms import colour
+from msbreg_mm.datasets.transforms.bad_images import BadImagePolicy, BadImages
 from msbreg_mm.datasets.transforms.cropping import (
     CROP_DRAWS,
     Pyramid,
@@ -17,7 +19,6 @@ from msbreg_mm.datasets.transforms.cropping import (
 )
 from msbreg_mm.datasets.transforms.reading import (
     CorruptImageError,
-    SkipCounter,
     decode,
     jpeg_size,
     read_bytes,
@@ -61,11 +62,14 @@ class MultiViewAugment(BaseTransform):
             so reduced. It changes the filter that shrinks, not which crops are
             drawn, and only large photographs qualify (from 2 megapixels with
             BYOL's views). Defaults to True.
-        on_corrupt: ``'raise'`` an error for an image that cannot be decoded, or
+        on_corrupt: ``'raise'`` an error for an image that cannot be read, or
             ``'skip'`` it: it is counted and reported, and mmengine's data set
             takes another image in its place while training.
-        max_corrupt: How many images may be skipped, counted over a process and
-            its workers. Defaults to 100, this project's choice.
+        max_corrupt: How many files may be skipped, counted over a process and
+            its workers. Defaults to 100, this project's choice. Both arguments hold
+            outside a training; there the config's ``bad_images`` decides.
+        max_pixels: An image with more pixels counts as corrupt; its header says so
+            before it is decoded.
         backend_args: File backend of mmengine; local files by default.
 
     Raises:
@@ -79,6 +83,7 @@ class MultiViewAugment(BaseTransform):
         reduced_decode: bool = True,
         on_corrupt: str = 'raise',
         max_corrupt: int = 100,
+        max_pixels: int = BadImagePolicy.max_pixels,
         backend_args: dict | None = None,
     ) -> None:
         groups = byol_views() if views is None else list(views)
@@ -97,8 +102,9 @@ class MultiViewAugment(BaseTransform):
         self.exact_color = exact_color
         self.reduced_decode = reduced_decode
         self.on_corrupt = on_corrupt
+        self.max_pixels = max_pixels
         self.backend_args = backend_args
-        self.skipped = SkipCounter(max_corrupt)
+        self.skipped = BadImages(max_corrupt)
         self._expanded = [view for view in self.views for _ in range(view.num_views)]
         cv2.setNumThreads(0)
 
@@ -107,6 +113,12 @@ class MultiViewAugment(BaseTransform):
         """K, the number of views of an image."""
         return len(self._expanded)
 
+    def guard(self, max_pixels: int, bad_images: BadImages | None) -> None:
+        """Follow the rules of a training: what is too large, and who counts."""
+        self.max_pixels = max_pixels
+        self.on_corrupt = 'raise' if bad_images is None else 'skip'
+        self.skipped = bad_images or self.skipped
+
     def transform(self, results: dict) -> dict | None:
         """Replace the image by its views.
 
@@ -114,8 +126,7 @@ class MultiViewAugment(BaseTransform):
             The results, or None if the image is corrupt and skipped.
 
         Raises:
-            CorruptImageError: If the image cannot be decoded.
-            OSError: If the file cannot be read.
+            CorruptImageError: If the image cannot be read or is too large.
             ValueError: If ``img`` is not (H, W, 3) uint8.
         """
         if cv2.getNumThreads() > 1:
@@ -125,7 +136,7 @@ class MultiViewAugment(BaseTransform):
         except CorruptImageError as error:
             if self.on_corrupt == 'raise':
                 raise
-            self.skipped.skip(error)
+            self.skipped.add(_name_of(results), error)
             return None
         pyramid = Pyramid(image)
         shape = self.num_views, _DRAWS_PER_VIEW + CROP_DRAWS
@@ -144,8 +155,9 @@ class MultiViewAugment(BaseTransform):
             if encoded is None:
                 if path is None:
                     raise KeyError('MultiViewAugment needs img, img_bytes or img_path')
-                encoded = read_bytes(path, self.backend_args)
-            return decode(encoded, path or 'img_bytes', self._halvings(encoded))
+                encoded = read_bytes(path, self.backend_args, self.max_pixels)
+            halvings = self._halvings(encoded)
+            return decode(encoded, path or 'img_bytes', halvings, self.max_pixels)
         shape = getattr(image, 'shape', None)
         dtype = getattr(image, 'dtype', type(image))
         if dtype != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3:
@@ -193,6 +205,13 @@ class MultiViewAugment(BaseTransform):
         return (
             f'{type(self).__name__}(views={self.views}, on_corrupt={self.on_corrupt!r})'
         )
+
+
+def _name_of(results: dict) -> str:
+    """Name an image: its file, or bytes that came without one."""
+    if path := results.get('img_path'):
+        return str(path)
+    return f'img_bytes {hashlib.sha256(results["img_bytes"]).hexdigest()}'
 
 
 def _planar(image: np.ndarray) -> np.ndarray:

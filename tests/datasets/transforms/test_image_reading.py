@@ -1,4 +1,3 @@
-import copy
 import io
 
 import cv2
@@ -7,10 +6,8 @@ import pytest
 from photographs import photographs, rmse
 from PIL import Image
 
-from msbreg_mm.datasets.transforms import reading
 from msbreg_mm.datasets.transforms.reading import (
     CorruptImageError,
-    SkipCounter,
     decode,
     jpeg_size,
     read_bytes,
@@ -106,21 +103,3 @@ def test_read_bytes(tmp_path):
     assert read_bytes(str(path), {'backend': 'local'}).tobytes() == b'abc'
     with pytest.raises(FileNotFoundError, match=r'no image file .*gone\.jpg'):
         read_bytes(str(tmp_path / 'gone.jpg'))
-
-
-def test_skip_counter_counts_up_to_its_limit(monkeypatch):
-    said = []
-    monkeypatch.setattr(reading, 'print_log', lambda text, **_: said.append(text))
-    counter = SkipCounter(2)
-    for count in (1, 2):
-        counter.skip(CorruptImageError('bad.jpg'))
-        assert counter.count == count
-        assert said[-1] == f'skipped a corrupt image ({count} so far): bad.jpg'
-    with pytest.raises(CorruptImageError, match=r'bad.jpg; 3 .* max_corrupt=2'):
-        counter.skip(CorruptImageError('bad.jpg'))
-
-
-def test_copies_of_a_skip_counter_count_together():
-    counter = SkipCounter(5)
-    copy.deepcopy(counter).skip(CorruptImageError('bad.jpg'))
-    assert counter.count == 1
