@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmcv.transforms import BaseTransform, LoadAnnotations, LoadImageFromFile
-from mmengine.dataset import Compose
+from mmengine.dataset import BaseDataset, Compose
 
 from msbreg_mm.registry import TRANSFORMS
 
@@ -98,6 +98,28 @@ def guard_reading(
                 transforms[index] = GuardedRead(
                     transform, key, policy.max_pixels, bad_images
                 )
+        if transforms and bad_images is not None and isinstance(leaf, BaseDataset):
+            leaf.prepare_data = _NextInstead(leaf)
+
+
+class _NextInstead:
+    """Gives the next image of the list where a pipeline has none for this one.
+
+    mmengine draws another at random, from the state that the augmentations of the
+    images before have left; this one follows from the index alone.
+    """
+
+    def __init__(self, dataset: BaseDataset) -> None:
+        self.dataset = dataset
+
+    def __call__(self, index: int) -> Any:
+        dataset = self.dataset
+        for step in range(len(dataset)):
+            at = (index + step) % len(dataset)
+            data = type(dataset).prepare_data(dataset, at)
+            if data is not None:
+                return data
+        return None
 
 
 def _read_key(transform: Any) -> str | None:
