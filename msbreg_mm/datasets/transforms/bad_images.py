@@ -13,9 +13,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from msbreg_mm.datasets.transforms.reading import MAX_PIXELS, CorruptImageError
 from msbreg_mm.utils.errors import OptionError
-
-from .reading import MAX_PIXELS, CorruptImageError
 
 # Files that the error at the limit names.
 _SHOWN = 5

@@ -5,11 +5,10 @@ from typing import Any
 from mmcv.transforms import BaseTransform, LoadAnnotations, LoadImageFromFile
 from mmengine.dataset import BaseDataset, Compose
 
+from msbreg_mm.datasets.transforms.bad_images import BadImagePolicy, BadImages
+from msbreg_mm.datasets.transforms.multi_view_augment import MultiViewAugment
+from msbreg_mm.datasets.transforms.reading import CorruptImageError, check_file
 from msbreg_mm.registry import TRANSFORMS
-
-from .bad_images import BadImagePolicy, BadImages
-from .multi_view_augment import MultiViewAugment
-from .reading import CorruptImageError, check_file
 
 
 @TRANSFORMS.register_module()
