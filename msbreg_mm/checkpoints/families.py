@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy import ndarray
-from torch import Tensor, as_tensor
+from torch import Tensor
 
+from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.layouts import LAYOUTS, Layout
 
+Value = Tensor | ndarray
+
+# Far more than any training state has.
+_MOST_ENTRIES, _DEEPEST = 1_000_000, 64
 # Entries of training checkpoints that hold tensors which are no weights.
 _NOT_WEIGHTS = (
     'optimizer',
@@ -29,10 +34,22 @@ _TARGET = re.compile(
     r'(^|[._])(target\w*|momentum\w*|\w+_momentum|encoder_k|teacher\w*|\w*ema)\.'
 )
 _ONLINE_FIRST = ('backbone.', 'encoder_q.', 'student.')
+# A layer or block of a backbone, which no head shares by chance.
+_NUMBERED = re.compile(r'\d+\.\d+\.|(layers|blocks|layer|encoder_layer)[._]?\d+\.')
 _WRAPPER = re.compile(r'(^|\.)(module|_orig_mod)\.')
 _CONTAINER = re.compile(
     r'^(state_dict|model|model_state|model_state_dict|network|net|state_dict_ema|'
     r'model_ema)\.'
+)
+
+# Beside or on top of a backbone: heads, necks, decoders, queues, second networks.
+_NO_BACKBONE = re.compile(
+    r'(embeddings\.)?((\w*_)?(fc|heads?|cls|classifier\w*|linear|logits|proj|projs?|projection|'
+    r'projector\w*|projection_\w+|predictor\w*|pred|prediction\w*|prototypes?|'
+    r'decoder\w*|decode_\w+|neck\w*|pooler|queue\w*|criterion|loss\w*|center|fpn\w*|'
+    r'probe\w*|data_preprocessor|mask_token|masked_embed\w*)\d*'
+    r'|fc\d+|head_\w+|roi_\w+|rpn_\w+|proposal_generator|last_linear|online_\w+|'
+    r'mlp_head|masking|logit_scale|pixel_mean|pixel_std)([._]|$)'
 )
 
 # name, patterns of keys (after containers and wrappers) that must all be there;
@@ -88,26 +105,61 @@ class Backbone:
         return _TARGET.search(self.prefix) is not None
 
 
-def flatten(content: Mapping[str, Any], prefix: str = '') -> dict[str, Tensor]:
+def flatten(content: Mapping[str, Any]) -> dict[str, Value]:
     """Join nested dicts of tensors, leaving optimizers and logs out.
 
     Args:
-        content: What a checkpoint file holds.
-        prefix: Put before every key.
+        content: What a checkpoint file holds; a dict inside itself is left out.
 
     Returns:
-        Tensors by dotted key (``state_dict.module.conv1.weight``).
+        Tensors and arrays by dotted key (``state_dict.module.conv1.weight``).
+
+    Raises:
+        CheckpointError: If dicts are nested deeper, or are more, than any file of
+            weights needs.
     """
-    flat: dict[str, Tensor] = {}
-    for key, value in content.items():
-        name = f'{prefix}{key}'
-        if isinstance(value, Tensor):
-            flat[name] = value
-        elif isinstance(value, ndarray) and value.dtype.kind in 'fiub':
-            flat[name] = as_tensor(value)
-        elif isinstance(value, Mapping) and (prefix or key not in _NOT_WEIGHTS):
-            flat.update(flatten(value, f'{name}.'))
+    flat: dict[str, Value] = {}
+    _flatten(content, '', flat, [], _Budget())
     return flat
+
+
+class _Budget:
+    """Counts the entries of nested dicts: a few can refer to each other without end."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_ENTRIES
+
+    def spend(self, depth: int) -> None:
+        self.left -= 1
+        if self.left < 0 or depth > _DEEPEST:
+            what = f'deeper than {_DEEPEST}' if depth > _DEEPEST else 'without end'
+            raise CheckpointError(
+                f'its dicts are nested {what}; no checkpoint is like that, save the '
+                "model's state_dict() alone"
+            )
+
+
+def _flatten(
+    content: Mapping[Any, Any],
+    prefix: str,
+    flat: dict[str, Value],
+    around: list[int],
+    budget: _Budget,
+) -> None:
+    around = [*around, id(content)]
+    for key, value in content.items():
+        budget.spend(len(around))
+        name = f'{prefix}{key}'
+        if isinstance(value, Tensor) or (
+            isinstance(value, ndarray) and value.dtype.kind in 'fiubc'
+        ):
+            flat[name] = value
+        elif (
+            isinstance(value, Mapping)
+            and (prefix or key not in _NOT_WEIGHTS)
+            and id(value) not in around
+        ):
+            _flatten(value, f'{name}.', flat, around, budget)
 
 
 def find_backbones(keys: Iterable[str]) -> list[Backbone]:
@@ -120,6 +172,46 @@ def find_backbones(keys: Iterable[str]) -> list[Backbone]:
             if match:
                 found.append(Backbone(layout, match[1]))
     return found
+
+
+def find_incomplete(keys: Iterable[str], found: list[Backbone]) -> list[Backbone]:
+    """List the networks that lack the key by which a layout is recognised.
+
+    Args:
+        keys: Of the flat state dict.
+        found: From :func:`find_backbones`; an incomplete network has some of the
+            keys of one of them under another prefix.
+
+    Returns:
+        The incomplete ones.
+    """
+    keys = list(keys)
+    incomplete = []
+    for layout in {
+        backbone.layout.name: backbone.layout for backbone in found
+    }.values():
+        known = [b.prefix for b in found if b.layout is layout]
+        inner = {
+            key[len(prefix) :]
+            for prefix in known
+            for key in keys
+            if key.startswith(prefix) and _NUMBERED.search(key[len(prefix) :])
+        }
+        inner = {key for key in inner if re.match(layout.backbone, key)}
+        prefixes = {
+            key[: len(key) - len(part)]
+            for key in keys
+            for part in _endings(key)
+            if part in inner
+        }
+        incomplete += [Backbone(layout, p) for p in sorted(prefixes) if p not in known]
+    return incomplete
+
+
+def _endings(key: str) -> list[str]:
+    """``a.b.c`` → ``a.b.c``, ``b.c``, ``c``."""
+    parts = key.split('.')
+    return ['.'.join(parts[i:]) for i in range(len(parts))]
 
 
 def choose(backbones: list[Backbone], target: bool) -> list[Backbone]:
@@ -141,6 +233,19 @@ def choose(backbones: list[Backbone], target: bool) -> list[Backbone]:
         return order, len(bare)
 
     return sorted(kept, key=rank)
+
+
+def is_no_backbone(key: str) -> bool:
+    """Whether a key, relative to a backbone's prefix, is of a head or another network.
+
+    Args:
+        key: That the backbone's layout does not know.
+
+    Returns:
+        False for what only the backbone itself could mean.
+    """
+    bare = strip(key)
+    return bool(_NO_BACKBONE.match(bare) or _TARGET.search(bare))
 
 
 def without_container(key: str) -> str:

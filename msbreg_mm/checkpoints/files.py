@@ -10,26 +10,30 @@ import hashlib
 import json
 import os
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
-from msbreg_mm.checkpoints.errors import CheckpointError
-from msbreg_mm.checkpoints.explain import (
-    HEAD_SIZE,
-    explain,
-    not_a_checkpoint,
-    not_by_torch,
+from msbreg_mm.checkpoints.archive import (
+    NO_CHECKSUMS,
+    check_archive,
+    is_archive,
+    lacks_checksums,
 )
-from msbreg_mm.checkpoints.safety import ArrayUnpickler, SafeGlobals, read_globals
+from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.explain import HEAD_SIZE, explain, not_a_checkpoint
+from msbreg_mm.checkpoints.safety import (
+    ArrayUnpickler,
+    SafeGlobals,
+    check_memo,
+    read_globals,
+)
 
 PathLike = str | os.PathLike[str]
 
 _HF_WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
-_HF_INDEX = 'model.safetensors.index.json'
 
 
 def weight_files(path: PathLike) -> list[Path]:
@@ -51,21 +55,9 @@ def weight_files(path: PathLike) -> list[Path]:
         return [path]
     if not path.exists():
         raise CheckpointError(f'{path}: no such file; check the path')
-    if (path / _HF_INDEX).is_file():
-        index = _read_json(path / _HF_INDEX).get('weight_map')
-        if not isinstance(index, dict):
-            raise CheckpointError(
-                f'{path / _HF_INDEX} has no weight_map; fetch the folder again'
-            )
-        names = set(index.values())
-        # A shard's name must not lead out of the folder.
-        files = [path / Path(name).name for name in sorted(names)]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise CheckpointError(
-                f'{path}: shards are missing: {missing}; fetch them into the folder'
-            )
-        return files
+    for name in _HF_WEIGHTS:
+        if (index := path / f'{name}.index.json').is_file():
+            return _shards(path, index)
     for name in _HF_WEIGHTS:
         if (path / name).is_file():
             return [path / name]
@@ -73,6 +65,24 @@ def weight_files(path: PathLike) -> list[Path]:
         f'{path} is a folder without {" or ".join(_HF_WEIGHTS)}; give a checkpoint '
         'file or a Hugging Face model folder'
     )
+
+
+def _shards(folder: Path, index: Path) -> list[Path]:
+    names = _read_json(index).get('weight_map')
+    if not (
+        isinstance(names, dict)
+        and names
+        and all(isinstance(name, str) for name in names.values())
+    ):
+        raise CheckpointError(f'{index} has no weight_map; fetch the folder again')
+    # A shard's name must not lead out of the folder.
+    files = [folder / Path(name).name for name in sorted(set(names.values()))]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise CheckpointError(
+            f'{folder}: shards are missing: {missing}; fetch them into the folder'
+        )
+    return files
 
 
 def sha256(path: PathLike) -> str:
@@ -111,9 +121,25 @@ def open_path(path: PathLike, *, trust: bool = False) -> dict[str, Any]:
         CheckpointError: If the file is missing, truncated, of an unknown type, or
             a pickle that asks for code.
     """
+    return read_path(path, trust=trust)[0]
+
+
+def read_path(
+    path: PathLike, *, trust: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """Read as :func:`open_path` does; also say what could not be checked.
+
+    Args:
+        path: See :func:`open_path`.
+        trust: See :func:`open_path`.
+
+    Returns:
+        The content, and notes for the user.
+    """
     path, files = Path(path), weight_files(path)
+    notes = [NO_CHECKSUMS] if any(lacks_checksums(file) for file in files) else []
     if path.is_file():
-        return open_file(path, trust=trust)
+        return open_file(path, trust=trust), notes
     state: dict[str, Any] = {}
     for file in files:
         state.update(open_file(file, trust=trust))
@@ -121,7 +147,7 @@ def open_path(path: PathLike, *, trust: bool = False) -> dict[str, Any]:
     return {
         'state_dict': state,
         'config': _read_json(config) if config.is_file() else {},
-    }
+    }, notes
 
 
 def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
@@ -146,26 +172,34 @@ def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
     return content
 
 
-def load_torch(path: Path, allowed: SafeGlobals, *, trust: bool = False) -> Any:
+def load_torch(
+    path: Path, allowed: SafeGlobals, *, trust: bool = False, map_location: Any = 'cpu'
+) -> Any:
     """``torch.load(weights_only=True)`` with errors that say what is wrong.
+
+    The checksums of zip files are compared first.
 
     Args:
         path: A zip or legacy file of ``torch.save``.
         allowed: Classes and functions that the pickle may ask for, besides
             PyTorch's own.
         trust: Load without restriction.
+        map_location: As ``torch.load`` takes it.
 
     Returns:
-        The content, on the CPU; tensors of zip files are memory-mapped.
+        The content; tensors of zip files are memory-mapped.
 
     Raises:
-        CheckpointError: If the file is truncated or asks for anything else.
+        CheckpointError: If the file is truncated or damaged, or asks for anything
+            else.
     """
-    zipped = _is_zip(path)
+    zipped = is_archive(path)
+    if zipped:
+        check_archive(path)
     try:
         with torch.serialization.safe_globals(allowed):  # type: ignore[arg-type]
             return torch.load(
-                path, map_location='cpu', weights_only=not trust, mmap=zipped
+                path, map_location=map_location, weights_only=not trust, mmap=zipped
             )
     except Exception as error:
         raise explain(path, error) from None
@@ -175,6 +209,8 @@ def _load_pickle(path: Path, *, trust: bool) -> Any:
     """A legacy ``torch.save`` file, or a plain pickle of numpy arrays."""
     with path.open('rb') as stream:
         try:
+            if not trust:
+                check_memo(stream)
             unpickler = pickle.Unpickler if trust else ArrayUnpickler
             content = unpickler(stream, encoding='latin1').load()
         except Exception as error:
@@ -194,30 +230,10 @@ def _load_safetensors(path: Path) -> dict[str, Any]:
         raise explain(path, error) from None
 
 
-def _is_zip(path: Path) -> bool:
-    with path.open('rb') as stream:
-        head = stream.read(HEAD_SIZE)
-    if head[:4] != b'PK\x03\x04':
-        if head[:1] != b'\x80':  # what legacy files start with
-            raise not_a_checkpoint(path, head)
-        return False
-    # The table of contents stands at the end: a truncated file has none.
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(
-            f'{path} is truncated ({path.stat().st_size} bytes, no end of archive); '
-            'fetch it again, or resume from an earlier checkpoint'
-        )
-    with zipfile.ZipFile(path) as archive:
-        error = not_by_torch(path, archive.namelist())
-    if error:
-        raise error
-    return True
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(
             f'{path} is not valid JSON ({error}); fetch the folder again'
         ) from None

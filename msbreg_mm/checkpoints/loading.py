@@ -39,8 +39,8 @@ def load_backbone(
         What was loaded.
 
     Raises:
-        CheckpointError: If the file cannot be read, has non-finite weights, or
-            does not fit and ``allow_partial`` is off.
+        CheckpointError: If the file cannot be read, has non-finite weights or
+            negative variances, or does not fit and ``allow_partial`` is off.
     """
     ckpt = read_checkpoint(path, trust=trust, source=source)
     while is_model_wrapper(model):
@@ -61,7 +61,7 @@ def load_backbone(
 
 
 def check_finite(path: PathLike, state: dict[str, Tensor]) -> None:
-    """Refuse weights with NaN or infinite values.
+    """Refuse weights with NaN or infinite values, and variances below zero.
 
     Args:
         path: Of the file, for the message.
@@ -75,6 +75,12 @@ def check_finite(path: PathLike, state: dict[str, Tensor]) -> None:
         raise CheckpointError(
             f'{path}: {len(bad)} tensors have NaN or infinite values: {shorten(bad)}; '
             'the training diverged, use an earlier checkpoint'
+        )
+    bad = [k for k, v in state.items() if k.endswith('running_var') and (v < 0).any()]
+    if bad:
+        raise CheckpointError(
+            f'{path}: {len(bad)} running variances are negative: {shorten(bad)}; no '
+            'training writes that, fetch the file again or use an earlier checkpoint'
         )
 
 
@@ -151,7 +157,8 @@ def _can_resize(value: Tensor, own: Tensor, backbone: nn.Module) -> bool:
         return False
     extra = int(getattr(backbone, 'num_extra_tokens', 0))
     grid = _without_class_token(value, backbone).shape[1] - extra
-    return value.shape[2] == own.shape[2] and math.isqrt(grid) ** 2 == grid
+    same = (value.shape[0], value.shape[2]) == (own.shape[0], own.shape[2])
+    return same and grid > 0 and math.isqrt(grid) ** 2 == grid
 
 
 def _different_settings(ckpt: Checkpoint, modules: list[nn.Module]) -> list[str]:

@@ -11,7 +11,8 @@ from msbreg_mm.checkpoints import families
 from msbreg_mm.checkpoints.architectures import describe, is_bottleneck
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.families import Backbone
-from msbreg_mm.checkpoints.files import PathLike, open_path, sha256
+from msbreg_mm.checkpoints.files import PathLike, read_path, sha256, weight_files
+from msbreg_mm.checkpoints.values import PlainTensors
 
 Source = Literal['online', 'target']
 
@@ -56,8 +57,16 @@ class Checkpoint:
     notes: list[str] = field(default_factory=list)
 
 
+# The one checkpoint that was read to be sure, before the model is built.
+_kept: dict[tuple[Any, ...], Checkpoint] = {}
+
+
 def read_checkpoint(
-    path: PathLike, *, trust: bool = False, source: Source | None = None
+    path: PathLike,
+    *,
+    trust: bool = False,
+    source: Source | None = None,
+    keep: bool = False,
 ) -> Checkpoint:
     """Read the backbone of any supported checkpoint, recognised by content.
 
@@ -68,16 +77,39 @@ def read_checkpoint(
             teacher). By default the one that the method's authors evaluate: the
             teacher for DINO and DINOv2, the online network else, ours included
             (this project's choice).
+        keep: Give the result to the next call for the same file, too, which then
+            reads and hashes nothing.
 
     Returns:
         The checkpoint in canonical form.
 
     Raises:
-        CheckpointError: If the file is missing, truncated, unsafe, of no known
-            format, or has no network of that source.
+        CheckpointError: If the file is missing, truncated, damaged (a CRC-32 does
+            not agree), unsafe, of no known format, has tensors that are no weights,
+            or has no whole network of that source.
     """
-    content = open_path(path, trust=trust)
-    flat = families.flatten(content)
+    key = _key(path, trust, source)
+    if (kept := _kept.pop(key, None)) is not None:
+        return kept
+    ckpt = _read(path, trust, source)
+    if keep:
+        _kept.clear()
+        _kept[key] = ckpt
+    return ckpt
+
+
+def _key(path: PathLike, trust: bool, source: Source | None) -> tuple[Any, ...]:
+    stats = [(file, file.stat()) for file in weight_files(path)]
+    files = tuple((str(f), s.st_ino, s.st_size, s.st_mtime_ns) for f, s in stats)
+    return (*files, trust, source)
+
+
+def _read(path: PathLike, trust: bool, source: Source | None) -> Checkpoint:
+    content, notes = read_path(path, trust=trust)
+    try:
+        flat = families.flatten(content)
+    except CheckpointError as error:
+        raise CheckpointError(f'{path}: {error}') from None
     found = families.find_backbones(flat)
     if not found:
         raise CheckpointError(
@@ -85,9 +117,10 @@ def read_checkpoint(
             f'{(list(flat) or list(content))[:5]}); supported are the checkpoints '
             'listed in docs/checkpoints.md'
         )
-    candidates = _choose(path, flat, found, source)
+    candidates, said = _choose(path, flat, found, source)
     backbone = candidates[0]
-    state, ignored = _extract(flat, backbone)
+    plain = PlainTensors(path)
+    state, ignored = _extract(flat, backbone, plain)
     name = families.family(flat, backbone)
     config = content.get('config')
     if name == 'torchvision' and isinstance(config, Mapping):
@@ -95,13 +128,14 @@ def read_checkpoint(
         name = 'timm' if 'architecture' in config else name
     ckpt = Checkpoint(
         format=name,
-        arch=describe(state),
+        arch=_describe(path, state),
         state_dict=state,
         source='target' if backbone.is_target else 'online',
         sha256=sha256(path),
         path=str(path),
         ignored=ignored,
         meta=_meta(content),
+        notes=[*notes, *said, *plain.notes],
     )
     if len(candidates) > 1:
         names = ', '.join(repr(other.prefix) for other in candidates)
@@ -110,36 +144,86 @@ def read_checkpoint(
     return ckpt
 
 
+def _describe(path: PathLike, state: Mapping[str, Tensor]) -> str:
+    try:
+        return describe(state)
+    except (IndexError, ZeroDivisionError):
+        shapes = {key: tuple(value.shape) for key, value in list(state.items())[:5]}
+        raise CheckpointError(
+            f'{path}: its tensors have shapes that no ResNet or ViT has: {shapes}, …'
+        ) from None
+
+
 def _choose(
     path: PathLike,
-    flat: Mapping[str, Tensor],
+    flat: Mapping[str, Any],
     found: list[Backbone],
     source: Source | None,
-) -> list[Backbone]:
-    """Networks of the role asked for, else of that which the authors evaluate."""
+) -> tuple[list[Backbone], list[str]]:
+    """Networks of the role asked for, else of that which the authors evaluate.
+
+    The other role is taken, with a note, only where the file has not even a part of
+    the preferred one.
+    """
     by_role = {
         'online': families.choose(found, target=False),
         'target': families.choose(found, target=True),
     }
-    if source is not None:
-        if not by_role[source]:
-            other = 'online' if source == 'target' else 'target'
-            raise CheckpointError(
-                f'{path} has no {source} network, only the {other} one; ask for that '
-                'or leave source (--source) out'
-            )
-        return by_role[source]
     prefer = families.family(flat, found[0]) in _TARGET_BY_DEFAULT
-    first, second = ('target', 'online') if prefer else ('online', 'target')
-    return by_role[first] or by_role[second]
+    first = source or ('target' if prefer else 'online')
+    second = 'online' if first == 'target' else 'target'
+    if by_role[first]:
+        return by_role[first], []
+    broken = families.choose(
+        families.find_incomplete(flat, found), target=first == 'target'
+    )
+    if broken:
+        raise _incomplete(path, flat, broken[0], by_role[second][0], first)
+    if source is not None:
+        raise CheckpointError(
+            f'{path} has no {source} network, only the {second} one; ask for that or '
+            'leave source (--source) out'
+        )
+    return by_role[second], [
+        f'the file has no {first} network, so the {second} network was taken'
+    ]
+
+
+def _incomplete(
+    path: PathLike,
+    flat: Mapping[str, Any],
+    broken: Backbone,
+    whole: Backbone,
+    role: str,
+) -> CheckpointError:
+    """Name what one of two networks lacks."""
+    wanted = [
+        key[len(whole.prefix) :]
+        for key in flat
+        if key.startswith(whole.prefix)
+        and re.match(whole.layout.backbone, key[len(whole.prefix) :])
+    ]
+    missing = [key for key in wanted if broken.prefix + key not in flat]
+    other = 'online' if role == 'target' else 'target'
+    return CheckpointError(
+        f'{path}: the {role} network ({broken.prefix}…) lacks {len(missing)} of '
+        f'{len(wanted)} tensors: {", ".join(missing[:5])}'
+        f'{", …" if len(missing) > 5 else ""}. Fetch the file again, or ask for the '
+        f"{other} network (source='{other}', --source {other})"
+    )
 
 
 def _extract(
-    flat: Mapping[str, Tensor], backbone: Backbone
+    flat: Mapping[str, Any], backbone: Backbone, plain: PlainTensors
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Canonical weights of one backbone, and the keys of everything else."""
+    """Canonical weights of one backbone, and the keys of everything else.
+
+    What the layout does not know and no head is called stays with the backbone, where
+    it has no place in any model: an error, as it may change what the backbone does.
+    """
     prefix = backbone.prefix
-    inside, rest = {}, []
+    inside: dict[str, Any] = {}
+    rest = []
     for key, value in flat.items():
         if key.startswith(prefix) and not _LAST_STAGE.match(key):
             inside[key[len(prefix) :]] = value
@@ -147,8 +231,15 @@ def _extract(
             inside[_LAST_STAGE.sub('', key)] = value
         else:
             rest.append(key)
-    state, outside = backbone.layout.decode(inside)
-    ignored = [prefix + key for key in outside] + rest
+    own = {k: v for k, v in inside.items() if re.match(backbone.layout.backbone, k)}
+    outside = [key for key in inside if key not in own]
+    unknown = [
+        key for key in outside if '.' in key and not families.is_no_backbone(key)
+    ]
+    state, lost = backbone.layout.decode(plain.convert(own))
+    state |= plain.convert({key: inside[key] for key in unknown})
+    ignored = [prefix + key for key in outside if key not in unknown] + rest
+    ignored += [prefix + key for key in lost]
     return state, [families.without_container(key) for key in ignored]
 
 
@@ -196,7 +287,10 @@ def _style(
     if name.startswith(('mm', 'msbreg')):
         meta = content.get('meta')
         meta = meta if isinstance(meta, Mapping) else {}
-        text = f"style='{meta.get('style')}'\n{meta.get('cfg')}"
+        # Anything may stand there, but only texts say something.
+        style, cfg = (meta.get(key) for key in ('style', 'cfg'))
+        text = f"style='{style}'\n" if isinstance(style, str) else ''
+        text += cfg if isinstance(cfg, str) else ''
         said = set(re.findall(r'style=[\'"](caffe|pytorch)[\'"]', text))
         if not said and 'ResNet' in text:
             return 'pytorch'  # the default of mmpretrain's and mmdet's ResNet

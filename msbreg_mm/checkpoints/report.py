@@ -5,7 +5,7 @@ from typing import Any
 
 from msbreg_mm.checkpoints.reading import Checkpoint, Source
 
-_SHOWN = 20
+_SHOWN, _LONGEST = 20, 200
 
 
 @dataclass
@@ -108,6 +108,7 @@ class MatchReport:
 
 
 def shorten(keys: list[str]) -> str:
-    """Join the first 20 keys and the number of the others."""
+    """Join the first 20 keys, each cut to 200 letters, and count the others."""
     more = f', … {len(keys) - _SHOWN} more' if len(keys) > _SHOWN else ''
-    return ', '.join(keys[:_SHOWN]) + more
+    shown = [key if len(key) <= _LONGEST else key[:_LONGEST] + '…' for key in keys]
+    return ', '.join(shown[:_SHOWN]) + more

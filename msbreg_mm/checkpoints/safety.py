@@ -2,9 +2,10 @@
 
 import argparse
 import pickle
+import pickletools
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from mmengine.logging.history_buffer import HistoryBuffer
@@ -48,6 +49,26 @@ def _get_statistic(owner: type, name: str) -> Any:
 def _numpy_functions() -> list[Callable[..., Any]]:
     core = np._core if hasattr(np, '_core') else np.core
     return [core.multiarray._reconstruct, core.multiarray.scalar]
+
+
+def check_memo(stream: IO[bytes]) -> None:
+    """Refuse a pickle that numbers its objects beyond their count.
+
+    The unpickler reserves memory up to the highest number: ten bytes can ask for
+    hundreds of gigabytes.
+
+    Args:
+        stream: At the start of a pickle; it is put back there.
+
+    Raises:
+        pickle.UnpicklingError: If the pickle is like that.
+        ValueError: If it is damaged.
+    """
+    start = stream.tell()
+    for count, (code, argument, _) in enumerate(pickletools.genops(stream)):
+        if code.name in ('PUT', 'BINPUT', 'LONG_BINPUT') and int(argument) > count:
+            raise pickle.UnpicklingError(f'memo entry {argument} after {count} steps')
+    stream.seek(start)
 
 
 class ArrayUnpickler(pickle.Unpickler):

@@ -67,11 +67,16 @@ def test_other_files_are_recognised(name, read, tmp_path):
 def test_damage_is_no_reason_to_load_without_restriction(resnet_state, tmp_path):
     """torch's own message recommends weights_only=False."""
     path = tmp_path / 'x.pth'
-    torch.save(resnet_state(18), path)
-    data = bytearray(path.read_bytes())
-    begin = data.index(b'\x80\x02')
-    data[begin + 100 : begin + 140] = bytes(range(215, 255))
-    path.write_bytes(data)
+    torch.save(resnet_state(18), tmp_path / 'whole')
+    with (
+        zipfile.ZipFile(tmp_path / 'whole') as whole,
+        zipfile.ZipFile(path, 'w') as damaged,
+    ):
+        for name in whole.namelist():
+            data = bytearray(whole.read(name))
+            if name.endswith('data.pkl'):
+                data[100:140] = bytes(range(215, 255))
+            damaged.writestr(name, bytes(data))  # with the right checksum
     with pytest.raises(CheckpointError) as error:
         read_checkpoint(path)
     assert 'is truncated or damaged (' in str(error.value)
