@@ -1,5 +1,6 @@
 """Training: hooks, loops, crash-safe checkpoints and the launcher of the tools."""
 
+from msbreg_mm.checkpoints import guard
 from msbreg_mm.engine import atomic_backend, cpu_amp, hooks, probe_loop
 
-__all__ = ['atomic_backend', 'cpu_amp', 'hooks', 'probe_loop']
+__all__ = ['atomic_backend', 'cpu_amp', 'guard', 'hooks', 'probe_loop']

@@ -35,16 +35,16 @@ def build_runner(options: LaunchOptions) -> Runner:
     cfg = resolve_config(options)
     check_data(cfg)
     import_scope(cfg.get('default_scope', ''))
+    # From here on mmengine, too, opens every checkpoint through it.
+    from msbreg_mm.checkpoints import guard, read_checkpoint, verify_resumable
+
+    guard.trust_pickles(options.trust)
     if cfg.get('load_from'):
-        # mmengine falls back to an unrestricted pickle without a word.
-        from msbreg_mm.checkpoints import verify_resumable
-
         verify_resumable(cfg.load_from)
-    elif options.checkpoint not in (None, 'random') and not options.trust:
-        # Now, not after the data sets have been built: the hook opens it again.
-        from msbreg_mm.checkpoints import read_checkpoint
-
-        read_checkpoint(Path(str(options.checkpoint)).expanduser())
+    elif options.checkpoint not in (None, 'random'):
+        # Now, not after the data sets have been built; the hook gets what was read.
+        path = Path(str(options.checkpoint)).expanduser()
+        read_checkpoint(path, trust=options.trust, keep=True)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
