@@ -49,6 +49,7 @@ def plan_pretraining(
     cfg_options: Sequence[str] = (),
     settings: Sequence[str] = (),
     configs: str | Path | None = None,
+    processes: int = 1,
 ) -> list[PretrainingRun]:
     """List the pretraining runs; seeds are the outer loop.
 
@@ -59,6 +60,7 @@ def plan_pretraining(
         settings: Flags of the trainer that change what it computes.
         configs: Folder for the config of each variant, named by its content; by
             default below ``work_dir``.
+        processes: Processes (GPUs) that train a job.
 
     Returns:
         One run per variant and seed.
@@ -76,7 +78,7 @@ def plan_pretraining(
             task = _task(variant, configs)
             refs = [CheckpointRef(variant.name, RANDOM)]
             jobs = plan_jobs(
-                [task], refs, ablation.seeds, work_dir, cfg_options, settings
+                [task], refs, ablation.seeds, work_dir, cfg_options, settings, processes
             )
         by_variant[variant.name] = {
             job.identity.seed: _placed(job, work_dir, variant) for job in jobs
@@ -94,6 +96,7 @@ def plan_evaluation(
     work_dir: str | Path,
     cfg_options: Sequence[str] = (),
     foresee: bool = False,
+    processes: int = 1,
 ) -> list[Job]:
     """List the evaluation jobs; those of a variant and seed start from its weights.
 
@@ -104,6 +107,7 @@ def plan_evaluation(
         cfg_options: ``key=value`` changes to every task's config.
         foresee: List also the jobs of runs that are not finished, whose identity is
             not known yet; otherwise they are left out.
+        processes: Processes (GPUs) that train a job.
 
     Returns:
         One job per task and run, seeds in the outer loop.
@@ -121,7 +125,9 @@ def plan_evaluation(
         }
         if ready:
             refs = [_checkpoint(run) for run in ready.values()]
-            planned = plan_jobs(tasks, refs, [seed], work_dir, cfg_options)
+            planned = plan_jobs(
+                tasks, refs, [seed], work_dir, cfg_options, processes=processes
+            )
             jobs += [
                 _placed(job, Path(work_dir), ready[job.checkpoint.name].variant)
                 for job in planned

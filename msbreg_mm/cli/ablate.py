@@ -50,6 +50,11 @@ class AblateOptions:
     task_options: Sequence[str] = ()
     command: Sequence[str] = field(default=())
 
+    @property
+    def processes(self) -> int:
+        """Processes that train a job."""
+        return max(self.gpus_per_job, 1)
+
     def suite(self, *, pretraining: bool) -> SuiteOptions:
         """Options of the transfer suite for one of the two stages."""
         return SuiteOptions(
@@ -138,7 +143,14 @@ def _plan(
     configs: str | None = None,
 ) -> list[PretrainingRun]:
     settings = make_trainer(options.suite(pretraining=True)).settings
-    return plan_pretraining(ablation, work_dir, options.cfg_options, settings, configs)
+    return plan_pretraining(
+        ablation,
+        work_dir,
+        options.cfg_options,
+        settings,
+        configs,
+        processes=options.processes,
+    )
 
 
 def _evaluation(
@@ -147,7 +159,9 @@ def _evaluation(
     work_dir: Path,
     options: AblateOptions,
 ) -> list[Job]:
-    return plan_evaluation(tasks, runs, work_dir, options.task_options)
+    return plan_evaluation(
+        tasks, runs, work_dir, options.task_options, processes=options.processes
+    )
 
 
 def _jobs(
@@ -157,5 +171,7 @@ def _jobs(
     options: AblateOptions,
 ) -> list[Job]:
     """List all jobs of both stages, also those that cannot start yet."""
-    evaluation = plan_evaluation(tasks, runs, work_dir, options.task_options, True)
+    evaluation = plan_evaluation(
+        tasks, runs, work_dir, options.task_options, True, options.processes
+    )
     return [*(run.job for run in runs if run.job), *evaluation]

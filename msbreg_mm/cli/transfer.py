@@ -89,6 +89,7 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         options.work_dir,
         options.cfg_options,
         trainer.settings,
+        processes=max(options.gpus_per_job, 1),
     )
     if options.dry_run:
         return print_plan(jobs, options.gpus_per_job, console)

@@ -99,6 +99,9 @@ def resolve_config(options: LaunchOptions) -> Config:
                 f'{options.config}'
             )
         cfg.auto_scale_lr.enable = True
+        # mmengine scales by the images of a step, not of an update.
+        if steps := (cfg.get('optim_wrapper') or {}).get('accumulative_counts'):
+            cfg.auto_scale_lr.base_batch_size /= steps
     _apply_checkpoint(cfg, options)
     cfg.work_dir = options.work_dir or cfg.get('work_dir') or _work_dir(options)
     if options.resume is not None:

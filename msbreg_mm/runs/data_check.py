@@ -23,14 +23,16 @@ def check_data(cfg: Config) -> None:
     """
     _check_files(cfg)
     for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        for dataset in _unwrap((cfg.get(name) or {}).get('dataset') or {}):
+        for dataset in leaf_datasets((cfg.get(name) or {}).get('dataset') or {}):
             _check_dataset(name, dataset)
 
 
-def _unwrap(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def leaf_datasets(dataset: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """List the data sets inside RepeatDataset, ConcatDataset and the like."""
     inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
-    return [leaf for part in inner for leaf in _unwrap(part)] if inner else [dataset]
+    return (
+        [leaf for part in inner for leaf in leaf_datasets(part)] if inner else [dataset]
+    )
 
 
 def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:

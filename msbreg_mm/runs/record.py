@@ -49,6 +49,7 @@ class Record:
         scalars: Paths of mmengine's logs, relative to the job's folder.
         per_seed: Whether the checkpoint comes from a pretraining run of this
             seed's own, so that the spread of its row covers pretraining.
+        data: Fingerprint of what it was trained and scored on; ``''`` if unknown.
         version: Layout of this file.
     """
 
@@ -67,6 +68,7 @@ class Record:
     finished: str = ''
     scalars: list[str] = field(default_factory=list)
     per_seed: bool = False
+    data: str = ''
     version: int = VERSION
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from msbreg_mm.checkpoints.reference import CheckpointRef
+from msbreg_mm.runs.fingerprint import data_fingerprint
 from msbreg_mm.runs.record import Identity
 from msbreg_mm.runs.schedule import Schedule, read_schedule
 from msbreg_mm.runs.settings import hash_config, label_protocol, parse_options
@@ -23,6 +24,8 @@ class Job:
         folder: Work directory of the run.
         protocol: The task's label, with the changes of ``--cfg-options``.
         evaluator: Type of the config's validation evaluator.
+        data: Fingerprint of what it is trained and scored on; ``''`` if the data
+            are not here.
     """
 
     task: Task
@@ -31,6 +34,7 @@ class Job:
     folder: Path
     protocol: str
     evaluator: str = ''
+    data: str = ''
 
     @property
     def name(self) -> str:
@@ -46,6 +50,7 @@ def plan_jobs(
     work_dir: str | Path,
     cfg_options: Sequence[str] = (),
     settings: Sequence[str] = (),
+    processes: int = 1,
 ) -> list[Job]:
     """List the jobs of a suite.
 
@@ -61,6 +66,8 @@ def plan_jobs(
             what is computed are written into the protocol label.
         settings: Flags of the trainer that change what it computes, e.g.
             ``--amp``; they become part of the config hash and the label too.
+        processes: Processes (GPUs) that train a job. The total batch and the data
+            are part of the config hash, too.
 
     Returns:
         The jobs, in the order in which they run.
@@ -73,7 +80,9 @@ def plan_jobs(
     if len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise ValueError(f'seeds must be distinct and at least 0, got {list(seeds)}')
     options = parse_options(cfg_options)
-    resolved = {task.name: _resolve(task, options, settings) for task in tasks}
+    resolved = {
+        task.name: _resolve(task, options, settings, processes) for task in tasks
+    }
     files = {seed: [ref.for_seed(seed) for ref in checkpoints] for seed in seeds}
     return [
         Job(
@@ -83,6 +92,7 @@ def plan_jobs(
             folder=Path(work_dir) / task.name / ref.folder / f'seed{seed}',
             protocol=label_protocol(task.protocol, options, settings),
             evaluator=resolved[task.name].evaluator,
+            data=resolved[task.name].data,
         )
         for seed in seeds
         for task in tasks
@@ -95,14 +105,32 @@ class _Resolved:
     config_hash: str
     evaluator: str
     schedule: Schedule
+    data: str
 
 
-def _resolve(task: Task, options: dict[str, Any], settings: Sequence[str]) -> _Resolved:
+def _resolve(
+    task: Task, options: dict[str, Any], settings: Sequence[str], processes: int
+) -> _Resolved:
     """Read what the jobs of a task need of its config with all changes."""
     from msbreg_mm.runs.config import LaunchOptions, resolve_config
 
-    cfg = resolve_config(LaunchOptions(config=task.config, cfg_options=options))
+    launch = LaunchOptions(
+        config=task.config,
+        cfg_options=options,
+        amp='--amp' in settings,
+        auto_scale_lr='--auto-scale-lr' in settings,
+    )
+    cfg = resolve_config(launch)
+    schedule = read_schedule(cfg, processes)
+    if task.scored:  # an ablation of pretraining may vary the batch alone
+        schedule.check_batch(task.config)
     evaluator = cfg.get('val_evaluator')
     kind = evaluator.get('type') if isinstance(evaluator, Mapping) else ''
-    digest = hash_config(cfg.to_dict(), settings)
-    return _Resolved(digest, str(kind or ''), read_schedule(cfg))
+    data = data_fingerprint(cfg)
+    identity = [schedule.identity(), f'data {data}' if data else '', *settings]
+    content = cfg.to_dict()
+    # How the total batch is cut up stands in the identity, where it matters.
+    content['train_dataloader'].pop('batch_size', None)
+    (content.get('optim_wrapper') or {}).pop('accumulative_counts', None)
+    digest = hash_config(content, [text for text in identity if text])
+    return _Resolved(digest, str(kind or ''), schedule, data)

@@ -115,6 +115,7 @@ def _make_record(
         finished=finished,
         scalars=[str(file.relative_to(job.folder)) for file in log.files],
         per_seed=job.checkpoint.per_seed,
+        data=job.data,
     )
 
 
