@@ -18,6 +18,7 @@ transfer = dict(
     metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP', 100)],
 )
 data_root = 'data/x/'
+optim_wrapper = dict(type='OptimWrapper')
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
 train_dataloader = dict(batch_size=4, dataset=dict(data_root='data/x/'))
 val_dataloader = dict(batch_size=1, dataset=dict(data_root='data/x/'))

@@ -90,6 +90,8 @@ def resolve_config(options: LaunchOptions) -> Config:
     if options.seed is not None:
         cfg.randomness = {**cfg.get('randomness', {}), 'seed': options.seed}
     if options.amp:
+        if not cfg.get('optim_wrapper'):
+            raise OptionError(f'--amp needs an optim_wrapper in {options.config}')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if options.auto_scale_lr:
