@@ -46,7 +46,7 @@ def write_dataset(dataset, root):
     elif ann_file.endswith('.json'):
         classes = (dataset.get('metainfo') or {}).get('classes') or coco_classes()
         write_coco(root, ann_file, prefix['img'], classes)
-    elif dataset.type == 'VOCDataset':
+    elif dataset.type.endswith(('VOCDataset', 'VOCDetectionDataset')):
         write_voc(root / prefix['sub_data_root'], {Path(ann_file).stem: 4})
     elif not isinstance(prefix, str) or 'ann_file' not in dataset:
         folder = prefix if isinstance(prefix, str) else prefix.get('img_path', '')

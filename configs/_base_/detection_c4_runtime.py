@@ -3,6 +3,5 @@
 _base_ = ['./detection_iter_runtime.py', './detection_precise_bn.py']
 
 custom_imports = dict(
-    imports=['msbreg_mm.engine', 'msbreg_mm.models.res_layer_extra_norm'],
-    allow_failed_imports=False,
+    imports=[*_base_.detection_imports, 'msbreg_mm.models.res_layer_extra_norm']
 )

@@ -1,6 +1,13 @@
 # Runtime of detection and instance segmentation (mmdet's scope), by epoch.
 _base_ = ['mmdet::_base_/default_runtime.py', './common_runtime.py']
 
+detection_imports = [
+    'msbreg_mm.engine',
+    'msbreg_mm.evaluation.detection_metrics',
+    'msbreg_mm.datasets.voc_detection',
+]
+custom_imports = dict(imports=detection_imports)
+
 default_hooks = dict(
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
     # msbreg_atomic: a kill while writing leaves no truncated file.

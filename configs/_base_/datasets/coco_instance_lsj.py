@@ -32,6 +32,6 @@ train_dataloader = dict(
 )
 _base_.val_dataloader.dataset.pipeline[1].scale = canvas
 _base_.test_dataloader.dataset.pipeline[1].scale = canvas
-val_evaluator = dict(type='FasterCocoMetric')
-test_evaluator = dict(type='FasterCocoMetric')
+val_evaluator = dict(type='msbreg_mm.ExactCocoMetric')
+test_evaluator = val_evaluator
 transfer = dict(metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')])

@@ -1,5 +1,5 @@
 # COCO instances with the multi-scale training of detectron2 (short side 640-800);
-# tested at 800, scored by faster-coco-eval (equal numbers, several times faster).
+# tested at 800, scored by faster-coco-eval (equal numbers, several times faster), unrounded.
 _base_ = ['mmdet::_base_/datasets/coco_instance.py']
 
 train_dataloader = dict(
@@ -18,6 +18,6 @@ train_dataloader = dict(
         ]
     ),
 )
-val_evaluator = dict(type='FasterCocoMetric')
-test_evaluator = dict(type='FasterCocoMetric')
+val_evaluator = dict(type='msbreg_mm.ExactCocoMetric')
+test_evaluator = val_evaluator
 transfer = dict(metrics=[('coco/bbox_mAP', 'box AP'), ('coco/segm_mAP', 'mask AP')])

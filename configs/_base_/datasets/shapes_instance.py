@@ -61,7 +61,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='FasterCocoMetric',
+    type='msbreg_mm.ExactCocoMetric',
     ann_file=data_root + 'annotations/val.json',
     metric=['bbox', 'segm'],
     format_only=False,

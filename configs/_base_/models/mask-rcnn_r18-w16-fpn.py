@@ -16,8 +16,10 @@ model = dict(
         mask_head=dict(num_convs=2, in_channels=32, conv_out_channels=32),
     ),
     train_cfg=dict(
+        # mmdet's rules of matching
+        rpn=dict(assigner=dict(min_pos_iou=0.3)),
         rpn_proposal=dict(nms_pre=200, max_per_img=100),
-        rcnn=dict(sampler=dict(num=32)),
+        rcnn=dict(assigner=dict(match_low_quality=True), sampler=dict(num=32)),
     ),
     test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)),
 )

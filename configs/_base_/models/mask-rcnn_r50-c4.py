@@ -22,6 +22,7 @@ model = dict(
             style='pytorch',
         )
     ),
-    # detectron2 trains every anchor (RPN.BOUNDARY_THRESH = -1).
-    train_cfg=dict(rpn=dict(allowed_border=-1)),
+    # detectron2 trains every anchor (RPN.BOUNDARY_THRESH = -1), and every object has its
+    # best anchors, however little they overlap. mmdet's 0.3 gives small objects none.
+    train_cfg=dict(rpn=dict(allowed_border=-1, assigner=dict(min_pos_iou=1e-6))),
 )

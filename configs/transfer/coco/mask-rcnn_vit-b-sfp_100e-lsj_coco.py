@@ -5,9 +5,7 @@ _base_ = [
     '../../_base_/models/mask-rcnn_vit-b-sfp.py',
 ]
 
-custom_imports = dict(
-    imports=['msbreg_mm.engine', 'mmpretrain.models'], allow_failed_imports=False
-)
+custom_imports = dict(imports=[*_base_.detection_imports, 'mmpretrain.models'])
 
 transfer = dict(
     protocol='COCO Mask R-CNN ViT-B simple feature pyramid, 100 ep',
