@@ -1,4 +1,4 @@
-"""Which anchors and proposals train: detectron2's rules, or mmdet's where it says so."""
+"""Which anchors and proposals train: detectron2's rules, or mmdet's for mmselfsup."""
 
 from functools import cache
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_small_objects_have_anchors(name):
 
 @pytest.mark.parametrize('name', TRANSFER)
 def test_anchors_across_the_border_train(name):
-    """RPN.BOUNDARY_THRESH is -1: no anchor is left out. mmselfsup's C4 left out some."""
+    """RPN.BOUNDARY_THRESH is -1: all train. mmselfsup's C4 left out some."""
     from mmdet.models.task_modules.prior_generators import anchor_inside_flags
 
     cfg = read(TRANSFER[name])

@@ -25,6 +25,7 @@ from msbreg_mm.evaluation.extraction import (
     describe_dataset,
     extract_features,
     feature_size,
+    read_image_numbers,
     read_labels,
 )
 from msbreg_mm.evaluation.feature_cache import FeatureCache, Write
@@ -193,7 +194,8 @@ class ProbeLoop(BaseLoop):
             f'{"from" if found else "written to"} {cache.folder / key}.npy'
         )
         parts = tuple(len(part) for part in getattr(dataset, 'datasets', ()))
-        return FeatureSet(features, labels, classes, name, parts)
+        images = read_image_numbers(dataset)
+        return FeatureSet(features, labels, classes, name, parts, images)
 
 
 def _fill(

@@ -84,6 +84,24 @@ def read_labels(
     return table, classes
 
 
+def read_image_numbers(dataset: Dataset) -> np.ndarray | None:
+    """Number the image files of a data set, equal paths alike.
+
+    Args:
+        dataset: See :func:`read_infos`.
+
+    Returns:
+        (N,) int64, or ``None`` if no file is there twice, or the images are no files.
+    """
+    paths = [info.get('img_path') for info in read_infos(dataset)]
+    if not all(isinstance(path, str) for path in paths):
+        return None
+    numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
+    if len(numbers) == len(paths):
+        return None
+    return np.array([numbers[path] for path in paths], np.int64)
+
+
 def describe_dataset(dataset: Any) -> str:
     """Name a data set in messages: its list, annotation file or folder."""
     if parts := getattr(dataset, 'datasets', None):

@@ -24,6 +24,9 @@ class FeatureSet:
         parts: Numbers of images of the data sets that were concatenated, in order;
             empty for one data set. A probe that chooses a hyperparameter takes the
             last of several as the validation split.
+        images: (N,) int64, the number of each row's image file; rows of one file
+            share it, as where a list names an image twice. ``None`` if every row
+            is an image of its own.
 
     Raises:
         ValueError: If shapes or types do not fit, a label is out of range or a
@@ -35,6 +38,7 @@ class FeatureSet:
     classes: tuple[str, ...] = ()
     name: str = 'features'
     parts: tuple[int, ...] = ()
+    images: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'classes', tuple(self.classes))
@@ -79,8 +83,13 @@ class FeatureSet:
         Args:
             rows: Row numbers or a mask over all rows.
         """
+        images = None if self.images is None else self.images[rows]
         return FeatureSet(
-            np.asarray(self.features[rows]), self.labels[rows], self.classes, self.name
+            np.asarray(self.features[rows]),
+            self.labels[rows],
+            self.classes,
+            self.name,
+            images=images,
         )
 
     def _check_features(self) -> None:
@@ -98,6 +107,11 @@ class FeatureSet:
             raise ValueError(
                 f'{self.name}: {len(self.features)} features need as many labels, got '
                 f'labels of shape {y.shape}'
+            )
+        if self.images is not None and self.images.shape != (len(y),):
+            raise ValueError(
+                f'{self.name}: {len(y)} rows need as many image numbers, got an array '
+                f'of shape {self.images.shape}'
             )
         expected = np.dtype(np.int8 if self.multi_label else np.int64)
         if y.dtype != expected:

@@ -132,6 +132,7 @@ def split_validation(train: FeatureSet, seed: int, fraction: float = 0.2) -> np.
     Args:
         train: Concatenated data sets (an official training and validation split),
             or one; from that a fraction of each class is drawn, at least one image.
+            Rows of one image file (``train.images``) stay together.
         seed: Seed of the draw.
         fraction: In (0, 1); ssl-transfer's 0.2, which it draws without regard to
             classes.
@@ -142,6 +143,19 @@ def split_validation(train: FeatureSet, seed: int, fraction: float = 0.2) -> np.
     Raises:
         ValueError: If a class has a single image, or ``fraction`` is out of range.
     """
+    if train.images is not None and len(train.parts) <= 1:
+        # Draw among the first rows of the files; the others follow.
+        _, first, number = np.unique(
+            train.images, return_index=True, return_inverse=True
+        )
+        order = np.sort(first)
+        drawn = np.zeros(len(train), bool)
+        drawn[order] = split_validation(
+            replace(train.take(order), classes=train.classes, images=None),
+            seed,
+            fraction,
+        )
+        return drawn[first[number]]
     mask = np.zeros(len(train), bool)
     if len(train.parts) > 1:
         mask[-train.parts[-1] :] = True

@@ -52,10 +52,12 @@ def average_precision_11(scores: np.ndarray, labels: np.ndarray) -> float:
     """Average of the largest precision at recalls of at least 0, 0.1, …, 1.
 
     Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV
-    2010, Section 4.2; as ``average_precision(mode='11points')`` of mmdet.
-    ssl-transfer's code differs: a last point of precision 1 and recall 0, which
-    scikit-learn appends to the curve, counts there, so its first of the eleven
-    values is always 1.
+    2010, Section 4.2. Tenths are those of the published code, multiples of 0.1 in
+    floating point (the devkit's ``0:0.1:1``, ``numpy.arange`` in detectron2 and
+    mmdet), of which the fourth, seventh and eighth lie above 3/10, 6/10 and 7/10: a
+    recall of exactly 3/10 does not reach it. ssl-transfer's code differs: a last
+    point of precision 1 and recall 0, which scikit-learn appends to the curve,
+    counts there, so its first of the eleven values is always 1.
 
     Args:
         scores: (N,), larger is more likely positive.
@@ -73,10 +75,10 @@ def average_precision_11(scores: np.ndarray, labels: np.ndarray) -> float:
     if not (labels == 1).any():
         raise ValueError('average precision needs at least one positive image, got 0')
     precision, recall, _ = precision_recall_curve(labels[known], scores[known])
-    # The last point is no threshold; recalls that rounding puts below a tenth
-    # count, as in the devkit.
-    precision, recall = precision[:-1], recall[:-1] + 1e-9
-    return float(np.mean([precision[recall >= t / 10].max() for t in range(11)]))
+    # The last point is no threshold.
+    precision, recall = precision[:-1], recall[:-1]
+    tenths = np.arange(11) * 0.1
+    return float(np.mean([precision[recall >= t].max() for t in tenths]))
 
 
 def mean_average_precision(scores: np.ndarray, labels: np.ndarray) -> float:

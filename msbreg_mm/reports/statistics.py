@@ -28,7 +28,8 @@ class Difference:
 
     Attributes:
         mean: Mean of the differences.
-        low: Lower end of the 95 % t-interval; ``None`` for n = 1.
+        low: Lower end of the 95 % t-interval; ``None`` for n = 1, and where all
+            differences are equal.
         high: Upper end.
         p: Two-sided p-value of the paired t-test; ``None`` for n = 1, and where
             all differences are equal.
@@ -88,7 +89,8 @@ def paired_difference(
         return Difference(mean, None, None, None, 1)
     error = float(differences.std(ddof=1)) / n**0.5
     if error <= 1e-12:
-        return Difference(mean, mean, mean, None, n)
+        # No spread to judge by: values that were rounded, or that no seed changes.
+        return Difference(mean, None, None, None, n)
     reach = float(stats.t.ppf(0.975, n - 1)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
     return Difference(mean, mean - reach, mean + reach, p, n)

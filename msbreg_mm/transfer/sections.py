@@ -84,6 +84,8 @@ def _findings(table: ResultTable) -> list[str]:
             first = row.differences[table.columns[0].key]
             sure = (
                 'a single seed says nothing about the spread'
+                if first.n == 1
+                else 'equal over the seeds, so that there is no spread to judge by'
                 if first.low is None
                 else 'beyond seed noise at the 95 % level'
                 if first.significant

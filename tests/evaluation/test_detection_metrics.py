@@ -95,9 +95,9 @@ def test_per_class(coco, predictions):
 
 def test_nothing_found_and_unknown_metric(coco):
     assert score(coco[0], [], metric='bbox') == {}
-    with pytest.raises(ValueError, match="must be 'bbox' or 'segm', got .'proposal'."):
+    with pytest.raises(ValueError, match="must be 'bbox' or 'segm', got"):
         ExactCocoMetric(metric='proposal')
-    with pytest.raises(ValueError, match="metric_items must be among .* got .'AR'."):
+    with pytest.raises(ValueError, match='metric_items must be among'):
         ExactCocoMetric(metric='bbox', metric_items=['AR'])
 
 

@@ -9,6 +9,7 @@ from msbreg_mm.evaluation.extraction import (
     extract_features,
     feature_size,
     pool_features,
+    read_image_numbers,
     read_infos,
     read_labels,
 )
@@ -152,3 +153,13 @@ def test_no_gradient_and_the_given_context():
 def test_repeated_images_are_listed_as_often():
     repeated = RepeatDataset(served(2), 2)
     assert read_labels(repeated)[0].tolist() == [0, 1, 0, 1]
+
+
+def test_rows_of_one_file_have_one_number():
+    names = ('a.jpg', 'b.jpg', 'a.jpg', 'c.jpg')
+    images = Images([dict(img_path=name) for name in names])
+    assert read_image_numbers(images).tolist() == [0, 1, 0, 2]
+    both = ConcatDataset([images, Images([dict(img_path='c.jpg')])])
+    assert read_image_numbers(both).tolist() == [0, 1, 0, 2, 2]
+    assert read_image_numbers(Images([dict(img_path='a.jpg')])) is None
+    assert read_image_numbers(Images([dict(img=0), dict(img=0)])) is None

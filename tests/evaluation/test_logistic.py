@@ -224,3 +224,41 @@ def test_bad_input():
     ):
         with pytest.raises(ValueError, match=match):
             LogisticProbe(**kwargs)
+
+
+def test_rows_of_one_image_stay_together():
+    """A list that names images twice: no validation image is fitted on."""
+    rng = np.random.default_rng(0)
+    numbers = np.concatenate([np.arange(60), rng.integers(0, 60, 30)])
+    whole = blobs(60)
+    train = FeatureSet(
+        whole.features[numbers], whole.labels[numbers], images=numbers.astype(np.int64)
+    )
+    mask = split_validation(train, seed=3)
+    assert not set(numbers[mask]) & set(numbers[~mask])
+    # The files are drawn as they are where each stands once.
+    np.testing.assert_array_equal(mask[:60], split_validation(whole, seed=3))
+    once = FeatureSet(whole.features, whole.labels, images=np.arange(60))
+    np.testing.assert_array_equal(
+        split_validation(once, seed=3), split_validation(whole, seed=3)
+    )
+    # One image that stands twice cannot be both fitted and validated on.
+    twice = FeatureSet(
+        whole.features[[0, 0, 1, 4]], whole.labels[[0, 0, 1, 4]],
+        images=np.array([0, 0, 1, 2]),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match='have a single image'):
+        split_validation(twice, seed=0)
+
+
+def test_ignored_labels_as_negative():
+    """ssl-transfer's VOC2007: what is only difficult is no object."""
+    train, val = several(), several(seed=1)
+    negative = [
+        FeatureSet(part.features, np.maximum(part.labels, 0), part.classes)
+        for part in (train, val)
+    ]
+    options = {'metric': 'mAP', 'l2_grid': (1.0,)}
+    found = LogisticProbe(ignored_as_negative=True, **options)(train, val, 0)
+    assert found == LogisticProbe(**options)(*negative, 0)
+    assert found != LogisticProbe(**options)(train, val, 0)

@@ -32,10 +32,13 @@ def test_hand_computed():
 def test_agrees_with_mmdet_and_scikit_learn():
     from mmdet.evaluation.functional.mean_ap import average_precision
 
-    for count in (3, 40, 500):
+    for count in (3, 10, 40, 500):
         scores = RNG.normal(size=count)
         labels = (RNG.random(count) < 0.3).astype(np.int8)
         labels[0] = 1
+        if count == 10:
+            labels[:] = 1  # every recall is a tenth
+            labels[np.argsort(-scores)[2:4]] = 0
         ranked = labels[np.argsort(-scores)]
         recall = np.cumsum(ranked) / ranked.sum()
         precision = np.cumsum(ranked) / np.arange(1, count + 1)
@@ -45,6 +48,18 @@ def test_agrees_with_mmdet_and_scikit_learn():
     assert mean_class_accuracy(predictions, labels) == pytest.approx(
         100 * balanced_accuracy_score(labels, predictions)
     )
+
+
+def test_tenths_are_those_of_the_published_code():
+    """Ten positives: a recall of 3/10 does not reach the fourth of the tenths."""
+    labels = np.array([1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1])
+    recall, precision = labels.cumsum() / 10, labels.cumsum() / np.arange(1, 12)
+    thresholds = np.arange(0, 1.1, 0.1)  # detectron2's voc_ap
+    expected = np.mean([precision[recall >= t].max() for t in thresholds])
+    found = average_precision_11(-np.arange(11.0), labels)
+    assert found == pytest.approx(expected, abs=1e-12)
+    # Precision falls from 1 to 10/11 after the third positive: 3 values are 1, not 4.
+    assert found == pytest.approx((3 + 8 * 10 / 11) / 11)
 
 
 def test_mean_over_classes_with_a_positive():

@@ -37,4 +37,9 @@ def test_one_seed_and_equal_differences():
     one = paired_difference({0: 2.0}, {0: 1.0})
     assert (one.mean, one.low, one.p, one.significant) == (1.0, None, None, False)
     equal = paired_difference({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0})
-    assert (equal.low, equal.high, equal.p) == (1.0, 1.0, None)
+    assert (equal.mean, equal.n) == (1.0, 2)
+    assert (equal.low, equal.high, equal.p, equal.significant) == (None,) * 3 + (False,)
+    # Rounded values of two seeds, one difference: nothing is shown by it.
+    rounded = paired_difference({0: 53.6, 1: 53.4}, {0: 53.5, 1: 53.3})
+    assert rounded.mean == pytest.approx(0.1)
+    assert (rounded.low, rounded.significant) == (None, False)

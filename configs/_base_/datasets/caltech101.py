@@ -1,4 +1,5 @@
-# Caltech-101: 102 classes with the background, 3,060 / 6,728 images (mmpretrain's lists).
+# Caltech-101: 102 classes with the background, 3,060 rows of 2,416 images / 6,728
+# images (mmpretrain's lists: 30 a class, drawn with replacement).
 _base_ = ['./classification_224.py']
 
 data_root = 'data/caltech-101/'

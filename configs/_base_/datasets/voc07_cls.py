@@ -1,5 +1,5 @@
-# VOC2007 classification: 20 classes, several an image, 5,011 / 4,952 images. An object
-# marked difficult counts neither for nor against its class in scores.
+# VOC2007 classification: 20 classes, several an image, 5,011 / 4,952 images. The
+# probes and metrics are told which objects are marked difficult.
 _base_ = ['./classification_224.py']
 
 data_root = 'data/VOCdevkit/VOC2007/'

@@ -1,8 +1,10 @@
 """The logistic regression probe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from mmengine.logging import print_log
 
 from msbreg_mm.evaluation.features import FeatureSet
@@ -38,6 +40,9 @@ class LogisticProbe(Probe):
             the minimum that scikit-learn's L-BFGS approaches, and faster
             (``docs/benchmarks.md``).
         device: Of the torch solver, ``'auto'`` for a GPU if there is one.
+        ignored_as_negative: Take ignored labels (VOC's difficult objects) as
+            negative, in fit and score, as ssl-transfer's VOC2007 does; by default
+            such an image is left out of the class.
         max_iter: Limit of iterations of a fit; this project's choice
             (ssl-transfer stops at 100, before weak penalties converge).
         tol: Gradient at which a fit stops; by default the solver's.
@@ -58,6 +63,7 @@ class LogisticProbe(Probe):
         device: str = 'auto',
         max_iter: int = 1000,
         tol: float | None = None,
+        ignored_as_negative: bool = False,
     ) -> None:
         if solver not in ('auto', 'sklearn', 'torch'):
             raise ValueError(
@@ -80,6 +86,7 @@ class LogisticProbe(Probe):
         self.validation_fraction = validation_fraction
         self.solver = solver
         self.device = device
+        self.ignored_as_negative = ignored_as_negative
         self.limits: dict[str, Any] = {'max_iter': max_iter}
         if tol is not None:
             self.limits['tol'] = tol
@@ -89,6 +96,10 @@ class LogisticProbe(Probe):
     ) -> dict[str, float]:
         """Fit and score. See :class:`Probe`."""
         metric = 'mAP' if train.multi_label else self.metric
+        if self.ignored_as_negative and train.multi_label:
+            train, val = (
+                replace(s, labels=np.maximum(s.labels, 0)) for s in (train, val)
+            )
         split = None
         if len(self.l2_grid) > 1:
             split = split_validation(train, seed, self.validation_fraction)

@@ -10,7 +10,10 @@ head = dict(
 )
 model = dict(head=head)
 data_preprocessor = dict(num_classes=20, to_onehot=True)
-val_evaluator = dict(_delete_=True, type='msbreg_mm.VOC07AveragePrecision')
+# As in ssl-transfer, an object marked difficult is no object, in fit and score.
+val_evaluator = dict(
+    _delete_=True, type='msbreg_mm.VOC07AveragePrecision', difficult_as_positive=False
+)
 test_evaluator = val_evaluator
 
 transfer = dict(

@@ -4,7 +4,9 @@ from msbreg_mm.datasets.official_splits import official_splits
 
 # The official validation split chooses the penalty.
 train_dataloader = dict(dataset=official_splits(_base_))
-train_cfg = dict(probes=[dict(type='msbreg_mm.LogisticProbe', metric='mAP')])
+# As in ssl-transfer, an object marked difficult is no object, in fit and score.
+probe = dict(type='msbreg_mm.LogisticProbe', metric='mAP', ignored_as_negative=True)
+train_cfg = dict(probes=[probe])
 
 transfer = dict(
     protocol='VOC2007 logistic regression R50 (ssl-transfer)',

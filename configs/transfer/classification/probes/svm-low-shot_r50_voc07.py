@@ -1,5 +1,13 @@
 _base_ = ['./svm_r50_voc07.py']
 
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='Resize', scale=(224, 224), backend='pillow'),
+    dict(type='PackInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
 shots = (1, 2, 4, 8, 16, 32, 64, 96)
 train_cfg = dict(
     probes=[dict(type='msbreg_mm.SVMProbe', full=False, shots=shots, samples=5)]

@@ -7,6 +7,7 @@ optim_wrapper = dict(
     optimizer=dict(lr=0.08),
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.03 / 0.08))),
 )
+sync_bn = None  # every GPU normalises its own images, as in the official code
 
 transfer = dict(
     protocol='ImageNet 1% labels R50, VICReg recipe',
