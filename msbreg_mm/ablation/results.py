@@ -13,11 +13,9 @@ from msbreg_mm.reports.statistics import (
     paired_difference,
     summarize,
 )
-from msbreg_mm.runs.folder import FAILURE
 from msbreg_mm.runs.log import Log, read_log
-from msbreg_mm.runs.record import Record, read_record
+from msbreg_mm.runs.record import Record, read_failure, read_record
 from msbreg_mm.suite.plan import Job
-from msbreg_mm.utils.files import read_json
 
 # Key of the column that comes last.
 TIME = 'pretraining_min'
@@ -192,8 +190,7 @@ def _pretraining(run: PretrainingRun) -> RunResult:
     result = RunResult(run)
     if run.job is None:
         return result
-    failure = read_json(run.job.folder / FAILURE) or {}
-    result.failure = str(failure.get('reason', ''))
+    result.failure = read_failure(run.job.folder) or ''
     record = read_record(run.job.folder)
     if record is None or record.identity != run.job.identity:
         return result
@@ -211,8 +208,7 @@ def _add_task(
 ) -> None:
     record = read_record(job.folder)
     if record is None or record.identity != job.identity:
-        failure = read_json(job.folder / FAILURE) or {}
-        reason = str(failure.get('reason', ''))
+        reason = read_failure(job.folder)
         result.failure = result.failure or (
             f'{job.task.name}: {reason}' if reason else ''
         )

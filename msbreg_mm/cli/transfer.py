@@ -11,7 +11,7 @@ from rich.text import Text
 from msbreg_mm.checkpoints.reference import parse_checkpoints
 from msbreg_mm.reports.formats import print_tables
 from msbreg_mm.reports.table import build_tables
-from msbreg_mm.runs.record import read_records
+from msbreg_mm.runs.record import read_damaged, read_records
 from msbreg_mm.suite.cluster import Cluster, local_cluster
 from msbreg_mm.suite.dry_run import print_plan
 from msbreg_mm.suite.plan import plan_jobs
@@ -109,8 +109,8 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
             f'the disk of {options.work_dir} is full; free some space and call again: '
             'finished jobs are kept, begun ones go on from their last checkpoint'
         ) from error
-    report(options.work_dir, options.pretrain_dir, console)
-    return print_failures(statuses, console)
+    code = report(options.work_dir, options.pretrain_dir, console)
+    return print_failures(statuses, console) or code
 
 
 @without_traceback
@@ -129,11 +129,15 @@ def report(
     """
     console = console or Console()
     tables = build_tables(read_records(work_dir))
+    # Files first: a terminal may not be able to show everything.
+    written = write_report(work_dir, pretrain_dir) if tables else None
     print_tables(tables, console)
-    if not tables:
+    for folder, reason in read_damaged(work_dir).items():
+        text = f'damaged record: {folder}: {reason}'
+        console.print(Text(text, style='yellow'), soft_wrap=True)
+    if written is None:
         console.print(Text(f'No finished job in {work_dir} yet.', style='yellow'))
         return 0
-    written = write_report(work_dir, pretrain_dir)
     console.print(Text(f'Report: {written}', style='bold'), soft_wrap=True)
     return 0
 

@@ -90,6 +90,8 @@ def build_tables(records: Sequence[StoredRecord]) -> list[ResultTable]:
     groups: dict[tuple[str, str, str], list[StoredRecord]] = defaultdict(list)
     for stored in records:
         record = stored.record
+        if not record.columns:
+            continue  # of a pretraining: nothing to compare
         key = (record.task, record.protocol, record.identity.config_hash)
         groups[key].append(stored)
     return [_table(*key, groups[key]) for key in sorted(groups)]

@@ -1,14 +1,17 @@
 """Reading mmengine's ``scalars.json``: progress, curves and final metrics."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from msbreg_mm.runs.folder import find_scalars
 from msbreg_mm.runs.schedule import Schedule
+from msbreg_mm.utils.typed import is_number
 
+_PLACES = ('iter', 'step', 'epoch')
+_LONGEST_LINE = 1 << 20
 # In validation lines next to the metrics.
 _NOT_METRICS = {'data_time', 'time', 'step', 'epoch', 'iter', 'memory'}
 
@@ -37,10 +40,10 @@ class Log:
             return float(last.get('iter', last.get('step', 0)))
         epoch, iteration = last.get('epoch', 0), last.get('iter', 0)
         # An epoch's length shows in the lines of the epochs before this one.
-        done = [line for line in self.train if line.get('epoch', 0) < epoch]
-        if not done:
+        done = [line for line in self.train if 0 < line.get('epoch', 0) < epoch]
+        length = max((line['iter'] / line['epoch'] for line in done), default=0)
+        if length <= 0:
             return max(float(epoch) - 1.0, 0.0)
-        length = max(line['iter'] / line['epoch'] for line in done if line['epoch'])
         begun = max(float(epoch) - 1.0, min(iteration / length, float(epoch)))
         return max(begun, self.val[-1][0] if self.val else 0.0)
 
@@ -89,7 +92,7 @@ def train_curve(
     lines: Sequence[dict[str, Any]], key: str
 ) -> tuple[list[float], list[float]]:
     """Iterations and values of a training scalar."""
-    points = [(line, line[key]) for line in lines if _is_number(line.get(key))]
+    points = [(line, line[key]) for line in lines if is_number(line.get(key))]
     return (
         [float(line.get('iter', line.get('step', i))) for i, (line, _) in
          enumerate(points)],
@@ -124,23 +127,30 @@ def _metrics(line: dict[str, Any]) -> dict[str, float]:
     return {
         key: float(value)
         for key, value in line.items()
-        if key not in _NOT_METRICS and _is_number(value)
+        if key not in _NOT_METRICS and is_number(value)
     }
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _lines(file: Path) -> Iterable[dict[str, Any]]:
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    """Lines whose places are numbers; others are of no use, whoever wrote them."""
     try:
-        text = file.read_text(encoding='utf-8')
+        if not file.is_file():
+            return
+        with file.open(encoding='utf-8', errors='replace') as stream:
+            for line in stream:
+                content = _line(line)
+                if content is not None:
+                    yield content
     except OSError:
         return
-    for line in text.splitlines():
-        try:
-            content = json.loads(line)
-        except ValueError:
-            continue  # the last line of a killed run
-        if isinstance(content, dict):
-            yield content
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text) if len(text) <= _LONGEST_LINE else None
+    except (ValueError, RecursionError):
+        return None  # the last line of a killed run
+    if not isinstance(content, dict):
+        return None
+    places = (content[key] for key in _PLACES if key in content)
+    return content if all(is_number(place) for place in places) else None

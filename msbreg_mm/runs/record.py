@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from msbreg_mm.runs.folder import FAILURE, RESULT
-from msbreg_mm.utils.files import read_json, write_json
+from msbreg_mm.utils.errors import DamagedFileError, InputError, MissingInputError
+from msbreg_mm.utils.files import load_json, read_json, write_json
+from msbreg_mm.utils.typed import (
+    SchemaError,
+    convert,
+    from_data,
+    is_number,
+    plain_text,
+)
 
 # Records of another layout are of no use to this version.
 VERSION = 1
+_MOST_COLUMNS = 100
 
 
 @dataclass(frozen=True)
@@ -94,42 +103,110 @@ def write_record(folder: Path, record: Record) -> None:
     (folder / FAILURE).unlink(missing_ok=True)
 
 
+def load_record(folder: Path) -> Record:
+    """Read a job's record, which anyone may have written.
+
+    Metrics that are not finite are left out, unless a table would show them: the
+    evaluators of upstream write NaN for classes without ground truth.
+
+    Args:
+        folder: Folder of the job.
+
+    Returns:
+        The record.
+
+    Raises:
+        MissingInputError: If there is none.
+        DamagedFileError: If it cannot be read, is of another version, or an entry has
+            a wrong type or an impossible value; the message names it.
+    """
+    path = folder / RESULT
+    content = load_json(path)
+    try:
+        if not isinstance(content, dict):
+            raise SchemaError('it is no mapping')
+        if content.get('version') != VERSION:
+            raise SchemaError(
+                f'version is {str(content.get("version"))[:20]}, expected {VERSION}'
+            )
+        return _record(content)
+    except SchemaError as error:
+        raise DamagedFileError(f'{path}: {error}') from None
+
+
+def _record(content: dict[str, Any]) -> Record:
+    metrics = content.get('metrics')
+    if isinstance(metrics, dict):
+        absent = [k for k, v in metrics.items() if isinstance(v, float) and v != v]
+        shown = content.get('columns')
+        keys = [c[0] for c in shown if isinstance(c, list) and c] if shown else []
+        metrics = {k: v for k, v in metrics.items() if k not in absent or k in keys}
+    record = from_data(Record, {**content, 'metrics': metrics})
+    if record.wall_time_s < 0:
+        raise SchemaError(f'wall_time_s is {record.wall_time_s}')
+    for name, kind in (('unit', str), ('total', int), ('batch_size', int)):
+        if name in record.schedule:
+            convert(record.schedule[name], kind, f'schedule.{name}')
+    if record.schedule.get('unit', 'epoch') not in ('epoch', 'iter'):
+        raise SchemaError("schedule.unit is neither 'epoch' nor 'iter'")
+    for key, _, scale in record.columns:
+        if not is_number(record.metrics.get(key, 0.0) * scale):
+            raise SchemaError(f'metrics.{key} times its scale is no sensible number')
+    if len(record.columns) > _MOST_COLUMNS:
+        raise SchemaError(f'columns are {len(record.columns)}')
+    return record
+
+
 def read_record(folder: Path) -> Record | None:
-    """Read a job's record; ``None`` if there is none of this version.
+    """Read a job's record; ``None`` if there is none that is whole.
 
     Args:
         folder: Folder of the job.
     """
-    content = read_json(folder / RESULT)
-    if content is None or content.get('version') != VERSION:
-        return None
     try:
-        content['identity'] = Identity(**content['identity'])
-        content['columns'] = [
-            (str(key), str(title), float(scale))
-            for key, title, scale in content['columns']
-        ]
-        return Record(**content)
-    except (KeyError, TypeError, ValueError):
+        return load_record(folder)
+    except InputError:
         return None
 
 
 def read_records(work_dir: str | Path) -> list[StoredRecord]:
-    """Read all records below a suite's folder, in a fixed order.
+    """Read all records below a suite's folder that are whole, in a fixed order.
 
     Args:
         work_dir: Folder of the suite.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
+        MissingInputError: If there is no such folder.
     """
-    work_dir = Path(work_dir)
-    if not work_dir.is_dir():
-        raise FileNotFoundError(
-            f'no folder {work_dir}; pass the --work-dir of tools/transfer.py'
-        )
-    found = ((read_record(folder), folder) for folder in job_folders(work_dir))
+    found = (
+        (read_record(folder), folder) for folder in job_folders(_existing(work_dir))
+    )
     return [StoredRecord(record, folder) for record, folder in found if record]
+
+
+def read_damaged(work_dir: str | Path) -> dict[str, str]:
+    """Say what is wrong with the records that :func:`read_records` leaves out.
+
+    Args:
+        work_dir: Folder of the suite.
+
+    Returns:
+        Folder relative to the suite's → reason.
+
+    Raises:
+        MissingInputError: If there is no such folder.
+    """
+    damaged = {}
+    work_dir = _existing(work_dir)
+    for folder in job_folders(work_dir):
+        try:
+            load_record(folder)
+        except MissingInputError:
+            continue
+        except InputError as error:
+            reason = str(error).removeprefix(f'{folder / RESULT}').lstrip(': ')
+            damaged[plain_text(str(folder.relative_to(work_dir)))] = plain_text(reason)
+    return damaged
 
 
 def read_failures(work_dir: Path) -> dict[str, str]:
@@ -140,9 +217,25 @@ def read_failures(work_dir: Path) -> dict[str, str]:
     """
     failures = {}
     for folder in job_folders(work_dir):
-        if content := read_json(folder / FAILURE):
-            failures[str(folder.relative_to(work_dir))] = str(content.get('reason'))
+        if (reason := read_failure(folder)) is not None:
+            failures[plain_text(str(folder.relative_to(work_dir)))] = reason
     return failures
+
+
+def read_failure(folder: Path) -> str | None:
+    """Read why a job failed; ``None`` if nothing says that it did."""
+    content = read_json(folder / FAILURE)
+    if not content:
+        return None
+    return plain_text(content.get('reason')) or 'the reason is not readable'
+
+
+def _existing(work_dir: str | Path) -> Path:
+    if not Path(work_dir).is_dir():
+        raise MissingInputError(
+            f'no folder {work_dir}; pass the --work-dir of tools/transfer.py'
+        )
+    return Path(work_dir)
 
 
 def job_folders(work_dir: Path) -> Iterator[Path]:

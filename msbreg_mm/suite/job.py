@@ -22,6 +22,7 @@ from msbreg_mm.suite.recording import make_record, read_final_log
 from msbreg_mm.suite.trainer import Trainer, child_environment
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.locks import FileLock
+from msbreg_mm.utils.typed import is_number
 
 LOCK = '.lock'
 LOG = 'train.log'
@@ -189,7 +190,8 @@ def _move_aside(folder: Path) -> None:
 
 def _add_time(job: Job, seconds: float) -> float:
     state = read_json(job.folder / _STATE) or {'identity': asdict(job.identity)}
-    state['wall_time_s'] = state.get('wall_time_s', 0.0) + seconds
+    before = state.get('wall_time_s')
+    state['wall_time_s'] = (before if is_number(before) else 0.0) + seconds
     with suppress(OSError):
         write_json(job.folder / _STATE, state)
     return state['wall_time_s']

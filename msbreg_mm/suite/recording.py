@@ -14,6 +14,7 @@ from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.tasks import KNOWN_METRICS
 from msbreg_mm.utils.environment import device_name, versions
 from msbreg_mm.utils.files import read_json
+from msbreg_mm.utils.typed import convert, is_number
 
 
 def read_final_log(job: Job) -> Log:
@@ -22,7 +23,8 @@ def read_final_log(job: Job) -> Log:
     log = read_log(job.folder, by_iter)
     made_up = read_json(job.folder / FINAL_VALIDATION)
     if made_up and not log.is_complete(job.task.schedule):
-        log.val.append((float(job.task.schedule.total), made_up['metrics']))
+        metrics = convert(made_up.get('metrics'), dict[str, float], FINAL_VALIDATION)
+        log.val.append((float(job.task.schedule.total), metrics))
     return log
 
 
@@ -66,6 +68,12 @@ def make_record(
         # mmdet leaves the metrics out; with no detections they are zero.
         metrics |= dict.fromkeys(missing, 0.0)
         notes.append('nothing detected')
+    for key, _, _ in columns:
+        if not is_number(metrics[key]):
+            raise ValueError(
+                f'{job.folder}: {key} is {metrics[key]}, which is no result; did the '
+                'training diverge?'
+            )
     return _make_record(
         job, devices, wall_time_s, finished, log, metrics, columns, notes
     )
@@ -144,6 +152,14 @@ def _match_report(job: Job) -> dict[str, Any]:
             f'{job.folder}: no {MATCH_REPORT}, so nothing says that the '
             'checkpoint was loaded; does the config build its model from '
             '--checkpoint?'
+        )
+    report = convert(report, dict[str, Any], MATCH_REPORT)
+    found, wanted = report.get('sha256'), job.identity.checkpoint_sha256
+    if wanted and found and found != wanted:
+        raise ValueError(
+            f'{job.folder}: {job.checkpoint.path} has changed since the suite was '
+            f'planned (sha256 {wanted[:12]}, now {str(found)[:12]}); call the suite '
+            'again'
         )
     # The lists of names are long and stand in the job's own file.
     return {

@@ -174,9 +174,12 @@ def _outcome(status: JobStatus) -> Outcome:
 def _stop_trainer(folder: Path, number: signal.Signals) -> None:
     state = read_json(folder / PROCESS)
     # The lock says that the number still belongs to this job.
-    if state and is_locked(folder / LOCK):
-        with suppress(OSError):
-            os.killpg(int(state['group']), number)
+    group = state.get('group') if state else None
+    # 0 and 1 would be this program's own processes, or everybody's.
+    if isinstance(group, int) and group > 1 and is_locked(folder / LOCK):
+        with suppress(OSError, OverflowError):
+            if group != os.getpgrp():
+                os.killpg(group, number)
 
 
 @contextmanager

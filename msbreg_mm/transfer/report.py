@@ -1,6 +1,6 @@
 """Write a suite's report: Markdown, LaTeX, CSV and one self-contained HTML page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msbreg_mm.reports import cells, formats
@@ -8,10 +8,11 @@ from msbreg_mm.reports.overview import build_overview
 from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import Palette
 from msbreg_mm.reports.table import ResultTable, build_tables, scaled
-from msbreg_mm.runs.record import read_failures, read_records
+from msbreg_mm.runs.record import read_damaged, read_failures, read_records
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
+from msbreg_mm.utils.errors import MissingInputError, NoResultsError
 from msbreg_mm.utils.files import write_text
 
 PAGE = 'report.html'
@@ -29,19 +30,32 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
         The HTML page.
 
     Raises:
-        FileNotFoundError: If a folder is not there.
-        ValueError: If no job has finished yet.
+        MissingInputError: If a folder is not there.
+        NoResultsError: If no job has finished yet.
     """
     work_dir = Path(work_dir)
     tables = build_tables(read_records(work_dir))
+    damaged = read_damaged(work_dir)
     if not tables:
-        raise ValueError(f'no finished job in {work_dir}; run tools/transfer.py first')
-    write_text(work_dir / 'table.md', formats.to_markdown(tables))
+        raise NoResultsError(
+            f'no finished job in {work_dir}; run tools/transfer.py first'
+            + ''.join(f'\n{folder}: {reason}' for folder, reason in damaged.items())
+        )
+    write_text(work_dir / 'table.md', _markdown(tables, damaged))
     write_text(work_dir / 'table.tex', formats.to_latex(tables))
     write_text(work_dir / 'table.csv', formats.to_csv(tables))
     page = render_page(work_dir, tables, pretrain_folders(pretrain_dir))
     write_text(work_dir / PAGE, page)
     return work_dir / PAGE
+
+
+def _markdown(tables: Sequence[ResultTable], damaged: Mapping[str, str]) -> str:
+    text = formats.to_markdown(tables)
+    if damaged:
+        rows = [formats.pipe(item) for item in damaged.items()]
+        head = [formats.pipe(('damaged record', 'reason')), formats.pipe(['---'] * 2)]
+        text += '\n' + '\n'.join([*head, *rows]) + '\n'
+    return text
 
 
 def render_page(
@@ -66,6 +80,7 @@ def render_page(
         sections=[describe_table(table, palette) for table in tables],
         pretraining=describe_pretraining(pretraining, palette),
         failures=read_failures(work_dir),
+        damaged=read_damaged(work_dir),
         cells=cells,
         overview=cells.overview_cells(build_overview(tables)),
         scaled=scaled,
@@ -82,7 +97,7 @@ def pretrain_folders(arguments: Sequence[str]) -> dict[str, Path]:
         arguments: As given on the command line.
 
     Raises:
-        FileNotFoundError: If a folder is not there.
+        MissingInputError: If a folder is not there.
     """
     found = {}
     for argument in arguments:
@@ -90,6 +105,6 @@ def pretrain_folders(arguments: Sequence[str]) -> dict[str, Path]:
         if not separator:
             name, path = Path(argument).resolve().name, argument
         if not Path(path).is_dir():
-            raise FileNotFoundError(f'no pretraining folder {path}')
+            raise MissingInputError(f'no pretraining folder {path}')
         found[name] = Path(path)
     return found

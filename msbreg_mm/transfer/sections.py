@@ -99,7 +99,7 @@ def _findings(table: ResultTable) -> list[str]:
 
 
 def _curves(table: ResultTable, column: Column, palette: Palette) -> str:
-    unit = table.rows[0].records[0].record.schedule['unit']
+    unit = table.rows[0].records[0].record.schedule.get('unit')
     bands = {}
     for row in table.rows:
         curves = [

@@ -13,6 +13,14 @@ class MissingInputError(InputError, FileNotFoundError):
     """A file or folder that the user named is not there."""
 
 
+class DamagedFileError(InputError, ValueError):
+    """A file is there, but what it holds is not what such files hold."""
+
+
+class NoResultsError(InputError, ValueError):
+    """There is nothing to report yet."""
+
+
 class OptionError(InputError, ValueError):
     """A flag or a key of the config has no acceptable value."""
 

@@ -6,6 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from msbreg_mm.utils.errors import DamagedFileError, InputError, MissingInputError
+
+# Records, states and reports of runs have kilobytes.
+MOST_JSON = 64 << 20
+
 
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Replace a file in one step; readers see the old or the new content.
@@ -58,10 +63,44 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + '\n')
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
+def load_json(path: str | Path, most: int = MOST_JSON) -> Any:
+    """Read a JSON file that anyone may have written.
+
+    Args:
+        path: A regular file: a pipe would be waited for, a device has no end.
+        most: Bytes that it may have.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        MissingInputError: If there is no such file.
+        DamagedFileError: If it is not readable, too large, nested too deeply or not
+            JSON in UTF-8.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            if path.exists() or path.is_symlink():
+                raise DamagedFileError(f'{path} is not a regular file')
+            raise MissingInputError(f'no file {path}')
+        if (size := path.stat().st_size) > most:
+            raise DamagedFileError(
+                f'{path} has {size:,} bytes, more than the {most:,} of any such file'
+            )
+        return json.loads(path.read_text(encoding='utf-8'))
+    except InputError:
+        raise
+    except RecursionError:
+        raise DamagedFileError(f'{path} is nested too deeply') from None
+    except (OSError, ValueError, MemoryError) as error:
+        raise DamagedFileError(f'{path} is not readable as JSON: {error}') from None
+
+
+def read_json(path: str | Path) -> dict[str, Any] | None:
     """Read a JSON object; ``None`` if there is none or it is damaged."""
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+        content = load_json(path)
+    except InputError:
         return None
     return content if isinstance(content, dict) else None
