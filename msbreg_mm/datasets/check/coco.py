@@ -1,23 +1,18 @@
-"""Check COCO annotation files and their images."""
+"""Check COCO annotation files and their images, as mmdet and COCOeval read them."""
 
-import json
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from pycocotools import mask as rle
 
 from msbreg_mm.datasets.check.images import read_sizes
 from msbreg_mm.datasets.check.result import CheckResult
+from msbreg_mm.utils.child import ChildError, run_in_child
+from msbreg_mm.utils.upstream import import_scope
 
-BOX_TOLERANCE = 1.0
-"""Pixels by which a box may leave its image: rounding, not a fault."""
-
-_IMAGE_TYPES = {'id': int | str, 'file_name': str, 'width': int, 'height': int}
-_ANNOTATION_TYPES = {'id': int, 'image_id': int | str, 'category_id': int, 'bbox': list}
 _SPLIT_WORD = re.compile(r'(minival|trainval|train|val|test)(\d{4})?')
+
+Summary = tuple[CheckResult, list[tuple[object, str]], dict[str, tuple], int]
+"""Findings; (id, name) of each label; (width, height, masks) by path; objects."""
 
 
 def find_coco_files(root: Path) -> list[Path]:
@@ -37,200 +32,128 @@ def check_coco(
 ) -> None:
     """Check annotation files of one data set.
 
+    Each is read by mmdet's ``CocoDataset`` and ``LoadAnnotations``, and scored by
+    COCO's evaluators with what it says as predictions, in a child process: a mask
+    can take the C code behind them down. A file whose name says that it is only
+    trained on is not scored.
+
     Args:
         result: Takes the counts and findings.
         root: Folder of the data set.
         files: Annotation files; those whose names differ only in the split (``train``,
-            ``val``, ...) must have equal categories.
+            ``val``, ...) must have equal categories in one order.
         image_folder: Folder of the images; searched below ``root`` if ``None``.
         decode: Whether to decode all pixels of the images.
         progress: Whether to show progress bars.
     """
-    categories: dict[str, tuple[str, dict[int, str]]] = {}
+    import_scope('mmdet')
+    labels: dict[str, tuple[str, list]] = {}
     for path in files:
         where = path.name
-        content = _load(result, where, path)
-        if content is None:
+        folder = image_folder or find_images(root, path)
+        summary = check_coco_file(result, path, folder, scored=is_scored(path))
+        if summary is None:
             continue
-        images = _images(result, where, content['images'])
-        names = _categories(result, where, content['categories'])
-        _annotations(result, where, content['annotations'], images, names)
-        folder = image_folder or _find_images(root, path, images)
-        _files(result, where, folder, images, decode, progress)
+        classes, images, objects = summary
+        _files(result, where, images, decode, progress)
         result.splits[where] = {
-            'images': len(content['images']),
-            'objects': len(content['annotations']),
-            'classes': len(names),
+            'images': len(images),
+            'objects': objects,
+            'classes': len(classes),
         }
         group = _SPLIT_WORD.sub('*', path.stem)
-        first, expected = categories.setdefault(group, (where, names))
-        for number in sorted(expected.keys() | names.keys()):
-            mine, other = names.get(number), expected.get(number)
-            if mine != other:
-                text = f'id {number} is {mine!r}, in {first} {other!r}'
+        first, expected = labels.setdefault(group, (where, classes))
+        compare_labels(result, where, classes, first, expected)
+
+
+def is_scored(path: Path) -> bool:
+    """Whether a file may be evaluated on: its name is not that of a training set."""
+    words = {match[1] for match in _SPLIT_WORD.finditer(path.stem)}
+    return not words or bool(words - {'train', 'trainval'})
+
+
+def check_coco_file(
+    result: CheckResult, path: Path, folder: Path, scored: bool
+) -> tuple[list, dict, int] | None:
+    """Read one file in a child process; None if it cannot be read.
+
+    Returns:
+        (id, name) of each label, (width, height, whether there are masks) of each
+        image by path, and the number of objects that the reader keeps.
+    """
+    before = dict(result.splits)
+    own = CheckResult(result.root, result.max_examples)
+    try:
+        own, classes, images, objects = run_in_child(_read, own, path, folder, scored)
+    except ChildError as error:
+        result.add('unreadable-annotation', path.name, str(error))
+        return None
+    result.splits = before
+    result.findings.update(own.findings)
+    return (classes, images, objects) if classes or images else None
+
+
+def _read(
+    note: Callable[[str], None],
+    result: CheckResult,
+    path: Path,
+    folder: Path,
+    scored: bool,
+) -> Summary:
+    # Here: they take seconds, which the other layouts save.
+    from msbreg_mm.datasets.check.coco_reading import read_coco
+    from msbreg_mm.datasets.check.coco_scoring import score_perfect
+
+    reading = read_coco(note, result, path, str(folder))
+    fatal = ('unreadable-annotation', 'malformed-record', 'malformed-mask')
+    if scored and not any(result.count(kind) for kind in fatal):
+        score_perfect(note, reading, path.name)
+    images = {}
+    for info in reading.infos:
+        masks = any('mask' in item for item in info['instances'])
+        images[info['img_path']] = (info['width'], info['height'], masks)
+    objects = sum(len(info['instances']) for info in reading.infos)
+    return result, list(zip(reading.ids, reading.names, strict=True)), images, objects
+
+
+def compare_labels(
+    result: CheckResult, where: str, mine: list, other_where: str, other: list
+) -> None:
+    """Compare (id, name) of each label of two files."""
+    if mine == other:
+        return
+    names, others = dict(mine), dict(other)
+    before = result.count('category-mismatch')
+    for number in sorted(names.keys() | others.keys(), key=str):
+        own, theirs = names.get(number), others.get(number)
+        if own != theirs:
+            text = f'id {number} is {own!r}, in {other_where} {theirs!r}'
+            result.add('category-mismatch', where, text)
+    if result.count('category-mismatch') == before:
+        for label, (own, theirs) in enumerate(zip(mine, other, strict=True)):
+            if own != theirs:
+                text = f'label {label} is {own[1]!r}, in {other_where} {theirs[1]!r}'
+                text += ': mmdet numbers the classes in the order of the file'
                 result.add('category-mismatch', where, text)
 
 
-def _load(result: CheckResult, where: str, path: Path) -> dict[str, list] | None:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        result.add('unreadable-annotation', where, str(error))
-        return None
-    keys = ('images', 'annotations', 'categories')
-    missing = [
-        key
-        for key in keys
-        if not isinstance(content, dict) or not isinstance(content.get(key), list)
-    ]
-    if missing:
-        result.add('unreadable-annotation', where, f'no list {", ".join(missing)}')
-        return None
-    return content
+def find_images(root: Path, path: Path) -> Path:
+    """Return the folder that has the first of a file's images, else the likeliest."""
+    import json
 
-
-def _images(
-    result: CheckResult, where: str, records: list[Any]
-) -> dict[int, dict[str, Any]]:
-    """Return the well-formed image records by id."""
-    images: dict[int, dict[str, Any]] = {}
-    names: set[str] = set()
-    for record in records:
-        fault = _fault(record, _IMAGE_TYPES)
-        if fault:
-            result.add('malformed-record', where, f'image {str(record)[:80]}: {fault}')
-            continue
-        if record['id'] in images:
-            result.add('duplicate-image-id', where, f'image id {record["id"]}')
-        if record['file_name'] in names:
-            result.add('duplicate-file-name', where, record['file_name'])
-        names.add(record['file_name'])
-        images[record['id']] = record
-    if not records:
-        result.add('no-images', where, 'the list of images is empty')
-    return images
-
-
-def _fault(record: Any, types: dict[str, Any]) -> str:
-    """Name the first key that is absent or of another type; empty if none is."""
-    if not isinstance(record, dict):
-        return 'no dictionary'
-    for key, expected in types.items():
-        if record.get(key) is None:
-            return f'no {key}'
-        if not isinstance(record[key], expected):
-            return f'{key} is {record[key]!r}'
-    return ''
-
-
-def _categories(result: CheckResult, where: str, records: list[Any]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for record in records:
-        fault = _fault(record, {'id': int, 'name': str})
-        if fault:
-            text = f'category {str(record)[:80]}: {fault}'
-            result.add('malformed-record', where, text)
-        else:
-            names[record['id']] = record['name']
-    return names
-
-
-def _annotations(
-    result: CheckResult,
-    where: str,
-    records: list[Any],
-    images: dict[int, dict[str, Any]],
-    names: dict[int, str],
-) -> None:
-    seen: set[int] = set()
-    used: set[int] = set()
-    for record in records:
-        fault = _fault(record, _ANNOTATION_TYPES)
-        if fault:
-            text = f'annotation {str(record)[:80]}: {fault}'
-            result.add('malformed-record', where, text)
-            continue
-        label = f'annotation {record["id"]}'
-        if record['id'] in seen:
-            result.add('duplicate-annotation-id', where, label)
-        seen.add(record['id'])
-        if record['category_id'] not in names:
-            text = f'{label}: category id {record["category_id"]}'
-            result.add('unknown-category', where, text)
-        image = images.get(record['image_id'])
-        if image is None:
-            text = f'{label}: image id {record["image_id"]}'
-            result.add('unknown-image', where, text)
-            continue
-        used.add(record['image_id'])
-        label = f'{label} in {image["file_name"]}'
-        _box(result, where, label, record['bbox'], image)
-        if record.get('segmentation') is not None:
-            _mask(result, where, label, record['segmentation'], image)
-    for number, image in images.items():
-        if number not in used:
-            result.add('no-annotations', where, image['file_name'])
-
-
-def _box(
-    result: CheckResult, where: str, label: str, box: list, image: dict[str, Any]
-) -> None:
-    numbers = all(
-        isinstance(value, int | float) and math.isfinite(value) for value in box
-    )
-    if not numbers or len(box) != 4:
-        text = f'{label}: bbox must be 4 finite numbers, got {box}'
-        result.add('malformed-record', where, text)
-        return
-    x, y, width, height = box
-    if width <= 0 or height <= 0:
-        result.add('zero-area-box', where, f'{label}: {box}')
-    right, bottom = x + width - image['width'], y + height - image['height']
-    if max(-x, -y, right, bottom) > BOX_TOLERANCE:
-        size = f'{image["width"]} x {image["height"]}'
-        result.add('box-outside', where, f'{label}: {box} in {size}')
-
-
-def _mask(
-    result: CheckResult, where: str, label: str, mask: Any, image: dict[str, Any]
-) -> None:
-    """Check a polygon list, an uncompressed or a compressed RLE."""
-    height, width = image['height'], image['width']
-    if isinstance(mask, dict) and mask.get('size') != [height, width]:
-        text = f'{label}: RLE size {mask.get("size")}, image [{height}, {width}]'
-        result.add('malformed-mask', where, text)
-        return
-    if mask == []:
-        result.add('empty-mask', where, f'{label}: no polygon')
-        return
-    try:
-        polygons = isinstance(mask, list)
-        if polygons and any(len(ring) < 6 or len(ring) % 2 for ring in mask):
-            raise ValueError('a polygon needs at least 3 points')
-        packed = polygons or isinstance(mask['counts'], list)
-        code = rle.frPyObjects(mask, height, width) if packed else mask
-        area = float(rle.area(rle.merge(code) if polygons else code))
-        counts = [] if polygons else mask['counts']
-        wrong_sum = isinstance(counts, list) and sum(counts) != height * width
-        if area > height * width or (not polygons and wrong_sum):
-            raise ValueError(f'the runs do not fill {height} x {width} pixels')
-    except Exception as error:  # pycocotools raises bare exceptions of many types
-        result.add('malformed-mask', where, f'{label}: {error}')
-        return
-    if area == 0:
-        result.add('empty-mask', where, f'{label}: no pixel')
-
-
-def _find_images(root: Path, path: Path, images: dict[int, dict[str, Any]]) -> Path:
-    """Return the folder that has the first of the images, else the likeliest."""
     split = path.stem.split('_')[-1]
     folders = [
         root / name
         for name in ('JPEGImages', 'images', split, f'images/{split}', 'data', '')
     ]
-    for record in list(images.values())[:5]:
+    try:
+        records = json.loads(path.read_bytes())['images'][:5]
+        names = [str(record['file_name']) for record in records]
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        names = []
+    for name in names:
         for folder in folders:
-            if (folder / record['file_name']).is_file():
+            if (folder / name).is_file():
                 return folder
     return next((folder for folder in folders if folder.is_dir()), root)
 
@@ -238,18 +161,16 @@ def _find_images(root: Path, path: Path, images: dict[int, dict[str, Any]]) -> P
 def _files(
     result: CheckResult,
     where: str,
-    folder: Path,
-    images: dict[int, dict[str, Any]],
+    images: dict[str, tuple],
     decode: bool,
     progress: bool,
 ) -> None:
-    records = {folder / record['file_name']: record for record in images.values()}
-    sizes = read_sizes(result, where, list(records), decode, progress)
+    paths = {Path(path): listed for path, listed in images.items()}
+    sizes = read_sizes(result, where, list(paths), decode, progress)
     for path, size in sizes.items():
-        listed = (records[path]['width'], records[path]['height'])
-        if size != listed:
-            text = (
-                f'{path.name}: {listed[0]} x {listed[1]} listed, '
-                f'{size[0]} x {size[1]} in the file'
-            )
-            result.add('size-mismatch', where, text)
+        width, height, masks = paths[path]
+        if size != (width, height):
+            text = f'{path.name}: {width} x {height} listed, '
+            text += f'{size[0]} x {size[1]} in the file'
+            # Boxes are taken as they are; masks are drawn at the listed size.
+            result.add('size-mismatch' if masks else 'size-differs', where, text)

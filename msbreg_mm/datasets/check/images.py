@@ -9,11 +9,19 @@ from PIL import Image
 from rich.progress import track
 
 from msbreg_mm.datasets.check.result import CheckResult
+from msbreg_mm.datasets.transforms.reading import (
+    CorruptImageError,
+    MissingImageError,
+    check_file,
+    decode,
+    read_bytes,
+)
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
 """Suffixes, in lower case, that count as images where no list names the files."""
 
 _ORIENTATION = 0x0112
+_MISSING = 'missing'
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -25,18 +33,22 @@ def list_images(folder: Path) -> list[Path]:
     )
 
 
-def _size(path: Path, decode: bool) -> tuple[int, int] | str:
+def _size(path: Path, decode_pixels: bool) -> tuple[int, int] | str:
     """Return (width, height) as a reader that obeys EXIF sees them, or the fault."""
     try:
+        check_file(str(path))
+        if decode_pixels:
+            # By the decoder that trains; only this finds truncated files.
+            height, width = decode(read_bytes(str(path)), path.name).shape[:2]
+            return width, height
         with Image.open(path) as image:
-            if decode:
-                # Only this finds truncated files; OpenCV would fill them with grey.
-                image.load()
             width, height = image.size
             if image.getexif().get(_ORIENTATION, 1) >= 5:
                 width, height = height, width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return str(error).replace(str(path), path.name) or type(error).__name__
+    except MissingImageError:
+        return _MISSING
+    except CorruptImageError as error:
+        return str(error).replace(str(path), path.name)
     return width, height
 
 
@@ -59,20 +71,16 @@ def read_sizes(
     Returns:
         (width, height) of each file that could be read.
     """
-    there = []
-    for path in paths:
-        if path.is_file():
-            there.append(path)
-        else:
-            result.add('missing-image', where, str(path))
     sizes = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = pool.map(lambda path: _size(path, decode), there)
+        answers = pool.map(lambda path: _size(path, decode), paths)
         shown = track(
-            answers, where, total=len(there), disable=not progress or not there
+            answers, where, total=len(paths), disable=not progress or not paths
         )
-        for path, answer in zip(there, shown, strict=True):
-            if isinstance(answer, str):
+        for path, answer in zip(paths, shown, strict=True):
+            if answer == _MISSING:
+                result.add('missing-image', where, str(path))
+            elif isinstance(answer, str):
                 result.add('unreadable-image', where, f'{path.name}: {answer}')
             else:
                 sizes[path] = answer

@@ -18,19 +18,30 @@ ERRORS = {
     'unknown-image': 'annotation for an image that is not listed',
     'unknown-category': 'category that is not listed',
     'category-mismatch': 'categories differ between the splits',
-    'box-outside': 'box reaches outside the image',
+    'duplicate-category': 'category id or name that occurs more than once',
+    'box-outside': 'box outside the image: the reader leaves it out',
     'zero-area-box': 'box without area',
     'empty-mask': 'mask without pixels',
     'malformed-mask': 'mask that cannot be decoded or has another size',
+    'missing-mask': 'object without a mask beside objects with one',
+    'not-scored': 'a perfect prediction is no hit for the evaluator',
+    'no-classes': 'all pixels are of one class, or ignored',
     'empty-class': 'class folder without images',
 }
 WARNINGS = {
-    'duplicate-file-name': 'several image records share one file',
+    'dropped-annotation': 'object that the reader leaves out',
     'unseen-class': 'class that the training split does not have',
-    'zero-based-box': 'box begins at 0: VOC counts pixels from 1',
-    'file-name-mismatch': 'XML names another image',
 }
-INFOS = {'no-annotations': 'image without any object'}
+INFOS = {
+    'no-annotations': 'image without any object',
+    'duplicate-file-name': 'several image records share one file',
+    'ignored-annotation': 'object that the file says is to be ignored',
+    'box-beyond': 'box that leaves the image: kept as it is',
+    'size-differs': 'size in the annotations differs from the file; nothing uses it',
+    'zero-based-box': 'box begins at 0: VOC counts pixels from 1',
+    'file-name-mismatch': 'XML names another image; the list counts',
+    'not-checked': 'what could not be checked here',
+}
 
 _LEVELS = {
     **dict.fromkeys(ERRORS, 'error'),
