@@ -1,32 +1,58 @@
-"""Check the Pascal VOC layout."""
+"""Check the Pascal VOC layout, as mmdet's XMLDataset reads it."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mmengine.fileio import list_from_file
 from PIL import Image
 
 from msbreg_mm.datasets.check.images import read_sizes
 from msbreg_mm.datasets.check.result import CheckResult
-from msbreg_mm.datasets.voc import (
-    VOCAnnotation,
-    find_voc_image,
-    read_voc_annotation,
-    read_voc_classes,
-    read_voc_list,
-)
+from msbreg_mm.datasets.voc import read_voc_classes
+from msbreg_mm.utils.child import ChildError, run_in_child
+from msbreg_mm.utils.upstream import import_scope
+
+_CLASS_LINE = re.compile(r'\S+\s+(-1|0|1)\s*')
 
 
 def find_voc_lists(root: Path) -> list[Path]:
     """Return the lists of image names, ``train`` first; not VOC's lists per class."""
     folder = root / 'ImageSets' / 'Main'
-    lists = [path for path in folder.glob('*.txt') if '_' not in path.stem]
+    lists = [path for path in folder.glob('*.txt') if not _is_class_list(path)]
     first = ('train', 'val', 'test')
     return sorted(lists, key=lambda path: (path.stem not in first, path.stem))
 
 
+def _is_class_list(path: Path) -> bool:
+    """Whether it is one such as ``cat_train.txt``, whose lines end in -1, 0 or 1."""
+    if '_' not in path.stem:
+        return False
+    with open(path, errors='replace') as file:
+        return all(_CLASS_LINE.fullmatch(line) for line in file)
+
+
+def is_readable_voc(root: Path) -> bool:
+    """Whether XMLDataset finds any image: it takes ``.jpg`` and nothing else."""
+    lists = find_voc_lists(root)
+    names = [name for path in lists for name in _lines(path)]
+    return any((root / 'JPEGImages' / f'{name}.jpg').is_file() for name in names)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return list_from_file(str(path))
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
 def check_voc(result: CheckResult, root: Path, decode: bool, progress: bool) -> None:
     """Check annotations, images and instance masks of every list in ``ImageSets``.
+
+    The XML files are read by mmdet's ``XMLDataset``, in a child process.
 
     Args:
         result: Takes the counts and findings.
@@ -34,88 +60,65 @@ def check_voc(result: CheckResult, root: Path, decode: bool, progress: bool) -> 
         decode: Whether to decode all pixels of the images.
         progress: Whether to show progress bars.
     """
-    listed = read_voc_classes(root)
+    import_scope('mmdet')
+    classes = read_voc_classes(root)
     seen_in_training: set[str] | None = None
     # Lists overlap (trainval): each image is read and reported only once.
-    known: dict[str, VOCAnnotation | None] = {}
+    known: set[str] = set()
     for path in find_voc_lists(root):
-        stems = read_voc_list(path)
-        new = _annotations(result, path.name, root, stems, known)
-        for stem, annotation in new.items():
-            _objects(result, path.name, stem, annotation)
-            _masks(result, path.name, root, stem, annotation)
-        _files(result, path.name, root, new, decode, progress)
-        objects = [
-            item
-            for annotation in map(known.get, stems)
-            if annotation is not None
-            for item in annotation.objects
-        ]
-        classes = {item.name for item in objects}
+        where, stems = path.name, _lines(path)
+        reading = _read(result, root, path, classes, known)
+        if reading is None:
+            continue
+        if not stems:
+            result.add('no-images', where, 'the list is empty')
+        for stem, count in Counter(stems).items():
+            if count > 1 and stem not in known:
+                result.add('duplicate-file-name', where, f'{stem} ({count} times)')
+        new = {p: s for p, s in reading.images.items() if Path(p).stem not in known}
+        for image, size in new.items():
+            _masks(result, where, root, Path(image).stem, size, reading.objects[image])
+        _files(result, where, new, decode, progress)
+        known |= set(stems)
+        found = set(reading.names)
         if seen_in_training is None:
-            seen_in_training = classes
-        for name in sorted(classes - set(listed or classes)):
-            text = f'{name!r} is not in classes.txt'
-            result.add('unknown-category', path.name, text)
-        for name in sorted(classes - seen_in_training):
-            result.add('unseen-class', path.name, name)
-        result.splits[path.name] = {
+            seen_in_training = found
+        for name in sorted(found - seen_in_training):
+            result.add('unseen-class', where, name)
+        result.splits[where] = {
             'images': len(stems),
-            'objects': len(objects),
-            'classes': len(classes),
+            'objects': len(reading.names),
+            'classes': len(found),
         }
 
 
-def _annotations(
+def _read(
     result: CheckResult,
-    where: str,
     root: Path,
-    stems: list[str],
-    known: dict[str, VOCAnnotation | None],
-) -> dict[str, VOCAnnotation]:
-    """Read the XML files that are not ``known`` yet, and return those that are fine."""
-    for stem, count in Counter(stems).items():
-        if count > 1:
-            result.add('duplicate-image-id', where, f'{stem} is listed {count} times')
-    new: dict[str, VOCAnnotation] = {}
-    for stem in dict.fromkeys(stem for stem in stems if stem not in known):
-        path = root / 'Annotations' / f'{stem}.xml'
-        known[stem] = None
-        try:
-            known[stem] = new[stem] = read_voc_annotation(path)
-        except FileNotFoundError:
-            result.add('missing-annotation', where, str(path))
-        except ValueError as error:
-            result.add('unreadable-annotation', where, str(error))
-    if not stems:
-        result.add('no-images', where, 'the list is empty')
-    return new
+    path: Path,
+    classes: Sequence[str] | None,
+    known: set[str],
+) -> Any:
+    """Read one list in a child process; None if the process or the list fails."""
+    from msbreg_mm.datasets.check.voc_reading import read_voc
 
-
-def _objects(
-    result: CheckResult, where: str, stem: str, annotation: VOCAnnotation
-) -> None:
-    if annotation.filename and Path(annotation.filename).stem != stem:
-        text = f'{stem}.xml names {annotation.filename}'
-        result.add('file-name-mismatch', where, text)
-    if not annotation.objects:
-        result.add('no-annotations', where, stem)
-    for position, item in enumerate(annotation.objects, start=1):
-        xmin, ymin, xmax, ymax = item.box
-        box = ' '.join(f'{value:g}' for value in item.box)
-        label = f'{stem}.xml object {position} ({item.name}): {box}'
-        # mmdet reads [xmin - 1, xmax - 1]: equal ends give no area.
-        if xmax <= xmin or ymax <= ymin:
-            result.add('zero-area-box', where, label)
-        if min(xmin, ymin) < 0 or xmax > annotation.width or ymax > annotation.height:
-            text = f'{label} in {annotation.width} x {annotation.height}'
-            result.add('box-outside', where, text)
-        elif min(xmin, ymin) < 1:
-            result.add('zero-based-box', where, label)
+    own = CheckResult(result.root, result.max_examples)
+    try:
+        own, reading = run_in_child(read_voc, own, root, path, classes, known)
+    except (ChildError, OSError, UnicodeDecodeError) as error:
+        result.add('unreadable-annotation', path.name, str(error))
+        return None
+    result.findings.update(own.findings)
+    return reading
 
 
 def _masks(
-    result: CheckResult, where: str, root: Path, stem: str, annotation: VOCAnnotation
+    result: CheckResult,
+    where: str,
+    root: Path,
+    stem: str,
+    expected_size: tuple[int, int],
+    num_objects: int,
 ) -> None:
     """Check the index image, where the set has one for this image."""
     path = root / 'SegmentationObject' / f'{stem}.png'
@@ -125,16 +128,16 @@ def _masks(
         with Image.open(path) as image:
             mode, size = image.mode, image.size
             indices = np.unique(np.asarray(image))
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         result.add('malformed-mask', where, f'{path.name}: {error}')
         return
-    if mode not in ('P', 'L') or size != (annotation.width, annotation.height):
+    if mode not in ('P', 'L') or size != expected_size:
         text = f'{path.name}: mode {mode}, {size[0]} x {size[1]}; 8-bit indices, '
-        text += f'{annotation.width} x {annotation.height} expected'
+        text += f'{expected_size[0]} x {expected_size[1]} expected'
         result.add('malformed-mask', where, text)
         return
     present = set(indices.tolist()) - {0, 255}
-    expected = set(range(1, len(annotation.objects) + 1))
+    expected = set(range(1, num_objects + 1))
     for position in sorted(expected - present):
         result.add('empty-mask', where, f'{path.name}: object {position}')
     for position in sorted(present - expected):
@@ -145,21 +148,17 @@ def _masks(
 def _files(
     result: CheckResult,
     where: str,
-    root: Path,
-    annotations: dict[str, VOCAnnotation],
+    images: dict[str, tuple[int, int]],
     decode: bool,
     progress: bool,
 ) -> None:
-    paths = {}
-    for stem, annotation in annotations.items():
-        fallback = root / 'JPEGImages' / f'{stem}.jpg'
-        paths[find_voc_image(root, stem) or fallback] = annotation
-    sizes = read_sizes(result, where, list(paths), decode, progress)
+    from msbreg_mm.datasets.check.voc_reading import left_out
+
+    sizes = read_sizes(result, where, list(map(Path, images)), decode, progress)
     for path, size in sizes.items():
-        listed = (paths[path].width, paths[path].height)
+        listed = images[str(path)]
         if size != listed:
-            text = (
-                f'{path.name}: {listed[0]} x {listed[1]} in the XML, '
-                f'{size[0]} x {size[1]} in the file'
-            )
-            result.add('size-mismatch', where, text)
+            text = f'{path.name}: {listed[0]} x {listed[1]} in the XML, '
+            text += f'{size[0]} x {size[1]} in the file'
+            lost = left_out(listed, size)
+            result.add('size-mismatch' if lost else 'size-differs', where, text)
