@@ -8,7 +8,11 @@ from msbreg_mm.datasets.check.coco import check_coco, find_coco_files
 from msbreg_mm.datasets.check.folders import check_folder, check_imagenet
 from msbreg_mm.datasets.check.result import CheckResult
 from msbreg_mm.datasets.check.seg import check_seg, find_seg_splits
-from msbreg_mm.datasets.check.voc import check_voc, find_voc_lists
+from msbreg_mm.datasets.check.voc import (
+    check_voc,
+    find_voc_lists,
+    is_readable_voc,
+)
 
 Layout = Literal['auto', 'coco', 'voc', 'seg', 'imagenet', 'folder']
 LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'seg', 'imagenet', 'folder')
@@ -86,7 +90,9 @@ def _recognise(root: Path, files: Sequence[Path]) -> list[str]:
     layouts = []
     if files:
         layouts.append('coco')
-    if (root / 'Annotations').is_dir() and find_voc_lists(root):
+    # A set with COCO files whose XML only other readers can take (PNG) is fine.
+    voc = (root / 'Annotations').is_dir() and find_voc_lists(root)
+    if voc and (not files or is_readable_voc(root)):
         layouts.append('voc')
     if find_seg_splits(root):
         layouts.append('seg')

@@ -1,5 +1,6 @@
 """Read many image files to see whether they can be read."""
 
+import functools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,20 +18,20 @@ from msbreg_mm.datasets.transforms.reading import (
     read_bytes,
 )
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff', '.webp')
-"""Suffixes, in lower case, that count as images where no list names the files."""
-
 _ORIENTATION = 0x0112
 _MISSING = 'missing'
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return the image files below ``folder``, sorted."""
-    return sorted(
-        path
-        for path in folder.rglob('*')
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
+def looks_like_image(path: Path) -> bool:
+    """Whether a name ends like that of an image, of any format that Pillow knows."""
+    return path.suffix.lower() in _suffixes() and not path.is_dir()
+
+
+@functools.cache
+def _suffixes() -> frozenset[str]:
+    known = Image.registered_extensions()
+    images = {ending for ending, name in known.items() if name in Image.OPEN}
+    return frozenset(images - {'.pdf', '.mpg', '.mpeg'})
 
 
 def _size(path: Path, decode_pixels: bool) -> tuple[int, int] | str:

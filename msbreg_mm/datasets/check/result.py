@@ -29,6 +29,7 @@ ERRORS = {
     'empty-class': 'class folder without images',
 }
 WARNINGS = {
+    'dropped-file': 'image whose name or suffix the reader leaves out',
     'dropped-annotation': 'object that the reader leaves out',
     'unseen-class': 'class that the training split does not have',
 }

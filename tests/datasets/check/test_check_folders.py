@@ -37,7 +37,7 @@ def test_training_alone_is_enough(imagenet, tmp_path):
 
 def test_lists_of_labels(imagenet):
     (imagenet / 'meta').mkdir()
-    (imagenet / 'meta/train.txt').write_text('n01/0.JPEG 0\nn02/1.JPEG 1\n\n')
+    (imagenet / 'meta/train.txt').write_text('n01/0.JPEG 0\nn02/1.JPEG 1\n')
     (imagenet / 'val.txt').write_text('n01/0.JPEG 0\nn02/1.JPEG 1\n')
     result = check(imagenet)
     assert result.ok
@@ -62,6 +62,52 @@ def test_faults_of_a_list(imagenet, lines, kind, example):
     assert kind in result.kinds()
     shown = [text for found in result.findings.values() for text in found.examples]
     assert any(example in text for text in shown), shown
+
+
+def test_blank_line_is_one_for_mmpretrain_alone(imagenet):
+    (imagenet / 'meta').mkdir()
+    for name in ('meta/train.txt', 'val.txt'):
+        (imagenet / name).write_text('n01/0.JPEG 0\n\nn02/1.JPEG 1\n')
+    ((kind, where),) = check(imagenet).findings
+    assert (kind, where) == ('malformed-record', 'train')
+
+
+def test_negative_label(imagenet):
+    (imagenet / 'meta').mkdir()
+    (imagenet / 'meta/train.txt').write_text('n01/0.JPEG -1\nn02/1.JPEG 1\n')
+    assert 'malformed-record' in check(imagenet).kinds()
+
+
+@pytest.mark.parametrize('suffix', ['.webp', '.gif', '.tiff', '.jp2'])
+def test_suffix_that_the_reader_does_not_take(imagenet, suffix):
+    image(imagenet / f'train/n01/more{suffix}')
+    result = check(imagenet)
+    assert result.kinds() == {'dropped-file'}
+    for path in list((imagenet / 'train/n02').iterdir()):
+        path.rename(path.with_suffix(suffix))
+    assert check(imagenet).kinds('error') == {'empty-class'}
+
+
+@pytest.mark.parametrize('suffix', ['.JPG', '.PnG', '.jpeg', '.ppm', '.tif'])
+def test_suffix_that_the_reader_takes(imagenet, suffix):
+    Image.new('RGB', (8, 6)).save(imagenet / f'train/n01/more{suffix}')
+    assert not check(imagenet).findings
+
+
+def test_hidden_files_and_folders(imagenet):
+    image(imagenet / 'train/n01/.thumb.png')
+    (imagenet / 'train/n01/gone.png').symlink_to('nowhere')
+    result = check(imagenet)
+    assert result.kinds() == {'dropped-file'}
+    assert result.splits['train'] == {'images': 4, 'classes': 2}
+    # The reader takes a hidden folder for a class.
+    image(imagenet / 'train/.thumbs/a.png')
+    assert 'category-mismatch' in check(imagenet).kinds()
+
+
+def test_folder_of_class_folders_reads_deep_ones(imagenet):
+    image(imagenet / 'train/n01/deep/er/a.png')
+    assert check(imagenet).splits['train']['images'] == 5
 
 
 def test_faults_of_class_folders(imagenet):

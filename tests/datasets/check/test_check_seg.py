@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from fake_seg_data import write_cityscapes, write_voc_seg
@@ -52,7 +54,17 @@ FAULTS = {
         'malformed-mask',
         '{name}: ',
     ),
-    'text': (lambda p: p.write_text('no'), 'malformed-mask', 'cannot identify'),
+    '16 bits': (
+        lambda p: repaint(p, lambda mask: mask.astype(np.uint16) + 256),
+        'malformed-mask',
+        'lowest 8 bits',
+    ),
+    'pipe': (
+        lambda p: (p.unlink(), os.mkfifo(p)),
+        'malformed-mask',
+        'a pipe',
+    ),
+    'text': (lambda p: p.write_text('no'), 'malformed-mask', 'not an image'),
 }
 
 
@@ -102,8 +114,37 @@ def test_classes_of_ones_own(tmp_path):
     write_voc_seg(tmp_path)
     (tmp_path / 'classes.txt').write_text('cat\ndog\n')
     result = check(tmp_path)
-    assert result.kinds() == {'unknown-category'}
+    assert result.kinds() == {'unknown-category', 'no-classes'}
     assert 'expected 0 to 2 or 255' in next(iter(result.findings.values())).examples[0]
+
+
+@pytest.mark.parametrize('values', [(0, 255), (255, 255), (0, 0), (1, 255)])
+def test_masks_of_one_class(tmp_path, values):
+    write_voc_seg(tmp_path)
+    for path in (tmp_path / 'SegmentationClass').glob('*.png'):
+        repaint(path, lambda mask: np.where(mask == 0, *values).astype(np.uint8))
+    result = check(tmp_path)
+    assert result.kinds() == {'no-classes'}
+    wheres = {where for _, where in result.findings}
+    assert wheres == {'masks of train.txt', 'masks of val.txt'}
+
+
+def test_masks_of_two_values(tmp_path):
+    write_voc_seg(tmp_path)
+    for path in tmp_path.glob('SegmentationClass*/*.png'):
+        Image.fromarray(np.array(Image.open(path)) > 0).save(path)  # one bit a pixel
+    assert check(tmp_path).ok
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.JPG'])
+def test_one_suffix_of_all_images_is_fine_and_two_are_not(tmp_path, suffix):
+    write_voc_seg(tmp_path)
+    first, *others = sorted((tmp_path / 'JPEGImages').glob('*.jpg'))
+    for path in others:
+        path.rename(path.with_suffix(suffix))
+    assert check(tmp_path).kinds('error') == {'missing-image'}
+    first.rename(first.with_suffix(suffix))
+    assert check(tmp_path).ok
 
 
 def test_nothing_to_check(tmp_path):
