@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from msbreg_mm.runs.record import Identity, Record, write_record
+from msbreg_mm.runs.run_config import write_run_config
 
 COLUMNS = [('coco/bbox_mAP', 'box AP', 100.0), ('coco/segm_mAP', 'mask AP', 100.0)]
 CLASSES = ('disc', 'square')
@@ -43,13 +44,17 @@ def write_job(folder, record, ann_file, image_dir, skill, rng, classes=None):
     """Write what a job leaves behind: log, config, predictions, record."""
     run = folder / '20250101_000000' / 'vis_data'
     run.mkdir(parents=True)
-    (run / 'config.py').write_text(
-        f"""
-val_dataloader = dict(dataset=dict(
-    ann_file={str(ann_file)!r}, data_prefix=dict(img={str(image_dir)!r}),
-    metainfo=dict(classes={classes!r})))
-val_evaluator = dict(type='FasterCocoMetric', ann_file={str(ann_file)!r})
-"""
+    dataset = dict(
+        ann_file=str(ann_file),
+        data_prefix=dict(img=str(image_dir)),
+        metainfo=dict(classes=classes),
+    )
+    write_run_config(
+        run,
+        dict(
+            val_dataloader=dict(dataset=dataset),
+            val_evaluator=dict(type='FasterCocoMetric', ann_file=str(ann_file)),
+        ),
     )
     total = record.schedule['total']
     with (run / 'scalars.json').open('w') as stream:

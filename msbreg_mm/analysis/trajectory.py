@@ -12,7 +12,7 @@ from msbreg_mm.evaluation.trajectory import (
     load_trajectory,
     stack_views,
 )
-from msbreg_mm.runs.folder import find_run_config
+from msbreg_mm.runs.run_config import read_run_config, registered_only
 
 _CHECKPOINT = re.compile(r'epoch_(\d+)\.pth')
 
@@ -43,30 +43,29 @@ def read_run(
         for file in run_dir.glob('epoch_*.pth')
         if (match := _CHECKPOINT.fullmatch(file.name))
     }
-    config = find_run_config(run_dir)
-    if len(found) < 2 or config is None:
+    if len(found) < 2:
         raise FileNotFoundError(
             f'{run_dir} has no {FILE} and {len(found)} checkpoints epoch_*.pth, at '
-            'least 2 and vis_data/config.py of the run are needed; train with '
+            'least 2 are needed; train with '
             'msbreg_mm.TrajectoryHook, or with '
             'default_hooks.checkpoint.max_keep_ckpts=-1'
         )
-    return _from_checkpoints(
-        config, dict(sorted(found.items())), num_images, num_views, seed
-    )
+    cfg = read_run_config(run_dir)
+    with registered_only():
+        return _from_checkpoints(
+            cfg, dict(sorted(found.items())), num_images, num_views, seed
+        )
 
 
 def _from_checkpoints(
-    config: Path, files: dict[int, Path], num_images: int, num_views: int, seed: int
+    cfg: Any, files: dict[int, Path], num_images: int, num_views: int, seed: int
 ) -> Trajectory:
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
 
     from msbreg_mm.datasets.sample import sample_images
     from msbreg_mm.evaluation.embedding import build_embedder
     from msbreg_mm.utils.upstream import import_scope
 
-    cfg: Any = Config.fromfile(config)
     scope = cfg.get('default_scope') or 'mmpretrain'
     import_scope(scope)
     init_default_scope(scope)

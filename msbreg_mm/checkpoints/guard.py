@@ -3,7 +3,8 @@
 mmengine's loader, behind ``load_from``, ``resume``, ``init_cfg`` of any module, teacher
 configs and model zoo addresses, tries ``weights_only=True`` and then silently loads
 without; addresses it loads without from the start. :func:`install` puts safe functions
-into the two places where all of that comes together.
+into the two places where all of that comes together, and reads pickled annotations as
+plain data.
 """
 
 import os
@@ -14,19 +15,51 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
+from mmengine.fileio.handlers import PickleHandler
+from mmengine.fileio.handlers.registry_utils import file_handlers
 from mmengine.runner import checkpoint as _upstream
 
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import load_torch
-from msbreg_mm.checkpoints.safety import read_globals
+from msbreg_mm.checkpoints.safety import ArrayUnpickler, check_memo, read_globals
 
 _trusted = False
 
 
 def install() -> None:
-    """Replace mmengine's two ways of opening a checkpoint; once is enough."""
+    """Replace mmengine's ways of opening checkpoints and pickles; once is enough."""
     _upstream._safe_torch_load = load_safely
     _upstream.load_url = fetch_safely
+    for suffix in ('pickle', 'pkl'):
+        file_handlers[suffix] = PlainPickleHandler()
+
+
+class PlainPickleHandler(PickleHandler):
+    """Reads pickled annotations and proposals: plain data and numpy arrays."""
+
+    def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
+        """Read an open file.
+
+        Raises:
+            CheckpointError: If the pickle asks for code or is damaged.
+        """
+        if _trusted:
+            return super().load_from_fileobj(file, **kwargs)
+        try:
+            check_memo(file)
+            return ArrayUnpickler(file, **kwargs).load()
+        except Exception as error:
+            raise CheckpointError(
+                f'{getattr(file, "name", "a pickle")} is damaged or asks for code '
+                f'({error}); a pickle can run anything, so only plain data and numpy '
+                'arrays are read. Write it as JSON, or pass --trust if you trust '
+                'whoever made it'
+            ) from None
+
+    def load_from_path(self, filepath: Any, **kwargs: Any) -> Any:
+        """Read a file; see :meth:`load_from_fileobj`."""
+        with open(filepath, 'rb') as stream:
+            return self.load_from_fileobj(stream, **kwargs)
 
 
 def trust_pickles(trust: bool) -> None:

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
+from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.runs.schedule import schedule_gaps
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
@@ -52,6 +53,9 @@ def build_runner(options: LaunchOptions) -> Runner:
     runner.logger.addFilter(UpstreamNoise())
     for text in schedule_gaps(cfg):
         runner.logger.warning(text)
+    if is_main_process():
+        # As data: a report does not run the config.py that mmengine writes.
+        write_run_config(Path(runner.log_dir) / 'vis_data', runner.cfg)
     return runner
 
 

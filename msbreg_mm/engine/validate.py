@@ -8,14 +8,12 @@ validation needs it: mmengine resumes, finds nothing left to train and ends.
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
-from msbreg_mm.runs.folder import (
-    FINAL_VALIDATION,
-    find_resumable,
-    find_run_config,
-)
+from msbreg_mm.runs.folder import FINAL_VALIDATION, find_resumable
+from msbreg_mm.runs.run_config import read_run_config
+from msbreg_mm.utils.errors import MissingInputError
 from msbreg_mm.utils.files import write_json
 
 
@@ -29,18 +27,16 @@ def validate(work_dir: Path) -> dict[str, float]:
         Metrics; they are also written to ``final_validation.json``.
 
     Raises:
-        FileNotFoundError: If there is no checkpoint or no config of the run.
+        MissingInputError: If there is no checkpoint or no config of the run.
     """
     from msbreg_mm.checkpoints import verify_resumable
 
     checkpoint = find_resumable(work_dir)
-    config = find_run_config(work_dir)
-    if checkpoint is None or config is None:
-        raise FileNotFoundError(
-            f'{work_dir} has no checkpoint or no vis_data/config.py of a run'
-        )
+    if checkpoint is None:
+        raise MissingInputError(f'{work_dir} has no checkpoint of a run')
     verify_resumable(checkpoint)
-    cfg = Config.fromfile(config)
+    cfg = read_run_config(work_dir)
+    import_modules_from_strings(**(cfg.get('custom_imports') or {'imports': []}))
     # An own folder: these logs are no part of the run's curves.
     cfg.merge_from_dict({'work_dir': str(work_dir / 'validation'), 'resume': False})
     cfg.load_from = None

@@ -40,10 +40,3 @@ def find_resumable(work_dir: str | Path) -> Path | None:
 def find_scalars(work_dir: Path) -> list[Path]:
     """Find the logs of a run's attempts, oldest first."""
     return sorted(work_dir.glob('*/vis_data/scalars.json'))
-
-
-def find_run_config(work_dir: Path) -> Path | None:
-    """Find the resolved config of a run's last attempt; ``None`` without one."""
-    logs = find_scalars(work_dir)
-    config = logs[-1].with_name('config.py') if logs else None
-    return config if config and config.is_file() else None

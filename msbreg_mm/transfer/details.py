@@ -1,16 +1,18 @@
 """Per-class AP, AP by size and precision-recall from a job's kept predictions."""
 
-import contextlib
 import io
-import json
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 
-from msbreg_mm.runs.folder import PREDICTIONS, find_scalars
+from msbreg_mm.runs.folder import PREDICTIONS
+from msbreg_mm.runs.run_config import read_run_config
+from msbreg_mm.transfer.coco_data import load_predictions, load_truth
+from msbreg_mm.utils.errors import MissingInputError
 from msbreg_mm.utils.files import read_json, write_json
+from msbreg_mm.utils.typed import SchemaError, convert
 
 CACHE = 'details.json'
 SIZES = ('small', 'medium', 'large')
@@ -55,18 +57,14 @@ def validation_set(folder: Path) -> ValidationSet:
         folder: Folder of a job.
 
     Raises:
-        FileNotFoundError: If the config or the annotation file is gone.
+        InputError: If the config or the annotation file is gone or damaged.
     """
-    configs = [file.with_name('config.py') for file in find_scalars(folder)]
-    configs = [file for file in configs if file.is_file()]
-    if not configs:
-        raise FileNotFoundError(f'{folder} has no vis_data/config.py of its run')
-    cfg = Config.fromfile(configs[-1], import_custom_modules=False)
+    cfg = read_run_config(folder)
     dataset = cfg.val_dataloader.dataset
     root = Path(dataset.get('data_root') or '')
     ann_file = Path(cfg.val_evaluator.get('ann_file') or root / dataset.ann_file)
     if not ann_file.is_file():
-        raise FileNotFoundError(f'no annotation file {ann_file} (of {folder})')
+        raise MissingInputError(f'no annotation file {ann_file} (of {folder})')
     classes = (dataset.get('metainfo') or {}).get('classes')
     prefix = (dataset.get('data_prefix') or {}).get('img', '')
     return ValidationSet(
@@ -84,7 +82,8 @@ def read_details(folder: Path) -> dict[str, Details]:
         ``'bbox'`` and ``'segm'``, as far as there are predictions.
 
     Raises:
-        FileNotFoundError: If the run's config or annotations are gone.
+        InputError: If the run's config, annotations or predictions are gone or
+            damaged.
     """
     files = {kind: folder / f'{PREDICTIONS}.{kind}.json' for kind in KINDS}
     files = {kind: file for kind, file in files.items() if file.is_file()}
@@ -93,7 +92,8 @@ def read_details(folder: Path) -> dict[str, Details]:
     stamp = {kind: file.stat().st_mtime_ns for kind, file in files.items()}
     cached = read_json(folder / CACHE)
     if cached and cached.get('of') == stamp:
-        return {kind: Details(**content) for kind, content in cached['details'].items()}
+        with suppress(SchemaError):  # then they are computed again
+            return convert(cached.get('details'), dict[str, Details], CACHE)
     data = validation_set(folder)
     details = {kind: evaluate(data, file, kind) for kind, file in files.items()}
     content = {kind: asdict(detail) for kind, detail in details.items()}
@@ -114,13 +114,13 @@ def evaluate(data: ValidationSet, predictions: Path, kind: str) -> Details:
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
-    results = json.loads(predictions.read_text(encoding='utf-8'))
+    results = load_predictions(predictions)
     if not results:
         return Details()
     if kind == 'segm':  # else COCO takes the area of the box for the size
         results = [{k: v for k, v in r.items() if k != 'bbox'} for r in results]
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(data.ann_file))
+    with redirect_stdout(io.StringIO()):
+        truth = COCO(load_truth(data.ann_file))
         names = {cat['id']: cat['name'] for cat in truth.dataset['categories']}
         evaluation = COCOeval_faster(truth, truth.loadRes(results), kind)
         evaluation.params.catIds = [

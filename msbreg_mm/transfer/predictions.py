@@ -3,7 +3,6 @@
 import base64
 import colorsys
 import io
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from msbreg_mm.runs.folder import PREDICTIONS
+from msbreg_mm.transfer.coco_data import load_predictions, load_truth
 from msbreg_mm.transfer.details import validation_set
+from msbreg_mm.utils.errors import DamagedFileError
 
 # This project's choices.
 SCORE = 0.3
 WIDTH = 300
+_MOST_PIXELS = 100_000_000
 _LEAST_LABELLED = 30  # pixels of the drawing
 
 
@@ -62,7 +64,7 @@ def compare_predictions(
     if not kept:
         return []
     data = validation_set(next(iter(folders.values())))
-    truth = json.loads(data.ann_file.read_text(encoding='utf-8'))
+    truth = load_truth(data.ann_file)
     names = {cat['id']: cat['name'] for cat in truth['categories']}
     objects: dict[Any, list[dict]] = defaultdict(list)
     for annotation in truth['annotations']:
@@ -70,7 +72,7 @@ def compare_predictions(
             objects[annotation['image_id']].append(annotation)
     rows = []
     for image in _choose(truth['images'], objects, data.image_dir, count):
-        pixels = Image.open(data.image_dir / image['file_name']).convert('RGB')
+        pixels = _read_image(data.image_dir / image['file_name'])
         drawn = {'ground truth': objects[image['id']]} | {
             name: [r for r in results[image['id']] if r['score'] >= score]
             for name, results in kept.items()
@@ -85,10 +87,23 @@ def _read(folder: Path) -> dict[Any, list[dict]] | None:
         file = folder / f'{PREDICTIONS}.{kind}.json'
         if file.is_file():
             by_image: dict[Any, list[dict]] = defaultdict(list)
-            for result in json.loads(file.read_text(encoding='utf-8')):
+            for result in load_predictions(file):
                 by_image[result['image_id']].append(result)
             return by_image
     return None
+
+
+def _read_image(path: Path) -> Image.Image:
+    """Decode an image, unless its header says that it is none to draw."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise DamagedFileError(
+                    f'{path} has {image.width} × {image.height} pixels'
+                )
+            return image.convert('RGB')
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DamagedFileError(f'{path} cannot be read: {error}') from None
 
 
 def _choose(

@@ -1,11 +1,18 @@
 """Singular values of a pretraining checkpoint's embeddings."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msbreg_mm.runs.folder import find_resumable, find_run_config
+from mmengine.config import Config
+
+from msbreg_mm.runs.folder import find_resumable
+from msbreg_mm.runs.run_config import read_run_config, registered_only
+from msbreg_mm.utils.errors import MissingInputError
 from msbreg_mm.utils.files import read_json, write_json
+from msbreg_mm.utils.typed import SchemaError, from_data
+from msbreg_mm.utils.upstream import import_scope
 
 CACHE = 'spectrum.json'
 
@@ -41,41 +48,40 @@ def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
         The spectrum; it is kept in ``spectrum.json`` of the folder.
 
     Raises:
-        FileNotFoundError: If there is no checkpoint or no config of the run.
+        MissingInputError: If there is no checkpoint or no config of the run.
         ValueError: If the model has no backbone and neck.
     """
     from msbreg_mm.checkpoints import verify_resumable
 
     checkpoint = find_resumable(work_dir)
-    config = find_run_config(work_dir)
-    if checkpoint is None or config is None:
-        raise FileNotFoundError(
-            f'{work_dir} has no checkpoint or no vis_data/config.py of a run'
-        )
+    if checkpoint is None:
+        raise MissingInputError(f'{work_dir} has no checkpoint of a run')
     of = [checkpoint.name, checkpoint.stat().st_mtime_ns, images]
     cached = read_json(work_dir / CACHE)
     if cached and cached.get('of') == of:
-        return Spectrum(**cached['spectrum'])
+        with suppress(SchemaError):  # then it is computed again
+            return from_data(Spectrum, cached.get('spectrum'), CACHE)
+    cfg = read_run_config(work_dir)
     verify_resumable(checkpoint)
-    spectrum = _compute(config, checkpoint, images)
+    with registered_only():
+        spectrum = _compute(cfg, checkpoint, images)
     write_json(work_dir / CACHE, {'of': of, 'spectrum': vars(spectrum)})
     return spectrum
 
 
-def _compute(config: Path, checkpoint: Path, images: int) -> Spectrum:
-    from mmengine.config import Config
+def _compute(cfg: Config, checkpoint: Path, images: int) -> Spectrum:
     from mmengine.registry import MODELS, init_default_scope
     from mmengine.runner import load_checkpoint
 
     from msbreg_mm.evaluation.geometry import effective_rank, singular_values
 
-    cfg = Config.fromfile(config)
+    import_scope(cfg.get('default_scope', 'mmpretrain'))
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     if cfg.get('data_preprocessor') and not cfg.model.get('data_preprocessor'):
         cfg.model.data_preprocessor = cfg.data_preprocessor
     model = MODELS.build(cfg.model)
     if not getattr(model, 'with_neck', False):
-        raise ValueError(f'{config}: the model has no backbone and neck to embed with')
+        raise ValueError('the model has no backbone and neck to embed with')
     load_checkpoint(
         model, str(checkpoint), map_location='cpu', strict=True, logger='silent'
     )

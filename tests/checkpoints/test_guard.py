@@ -2,9 +2,12 @@
 
 import io
 import os
+import pickle
 import subprocess
 import sys
 
+import mmengine
+import numpy as np
 import pytest
 import torch
 from mmengine.model import BaseModule
@@ -126,6 +129,18 @@ def test_damage_is_found_in_init_cfg(tmp_path, resnet_state):
     path.write_bytes(data)
     with pytest.raises(CheckpointError, match='CRC-32'):
         build(NETWORK | {'init_cfg': pretrained(path)})
+
+
+def test_pickled_annotations_are_plain_data(tmp_path):
+    boxes = {'a': [(1, 2.0, None, 'b')], 'c': np.ones((2, 4), np.float32)}
+    mmengine.dump(boxes, tmp_path / 'x.pkl')
+    found = mmengine.load(tmp_path / 'x.pkl')
+    assert found['a'] == boxes['a']
+    assert np.array_equal(found['c'], boxes['c'])
+    (tmp_path / 'y.pkl').write_bytes(pickle.dumps(Evil(tmp_path / 'mark')))
+    with pytest.raises(CheckpointError, match=r'y\.pkl .*asks for code .*mkdir'):
+        mmengine.load(tmp_path / 'y.pkl')
+    assert not (tmp_path / 'mark').exists()
 
 
 def test_trust_is_for_the_user_to_give(tmp_path):

@@ -55,11 +55,11 @@ def test_agrees_with_pycocotools(job, kind):
 def test_is_kept_until_the_predictions_change(job):
     folder, _ = job
     first = read_details(folder)
-    (folder / '20250101_000000/vis_data/config.py').unlink()
+    (folder / '20250101_000000/vis_data/config.json').unlink()
     assert read_details(folder) == first
     for kind in ('bbox', 'segm'):
         (folder / f'predictions.{kind}.json').write_text('[]')
-    with pytest.raises(FileNotFoundError, match=r'no vis_data/config\.py'):
+    with pytest.raises(FileNotFoundError, match=r'no file .*config\.json'):
         read_details(folder)
 
 

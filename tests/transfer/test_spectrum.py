@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from PIL import Image
 
+from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.transfer import spectrum
 
 CONFIG = """
@@ -51,13 +52,16 @@ def write_run(root, config):
     vis = root / 'work' / '1' / 'vis_data'
     vis.mkdir(parents=True)
     (vis / 'scalars.json').write_text('')
-    (vis / 'config.py').write_text(config.replace('{root!r}', repr(str(root / 'data'))))
+    file = root / 'config.py'
+    file.write_text(config.replace('{root!r}', repr(str(root / 'data'))))
+    cfg = Config.fromfile(file)
+    write_run_config(vis, cfg)
     import mmpretrain.datasets
     import mmpretrain.models  # noqa: F401
 
     init_default_scope('mmpretrain')
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(vis / 'config.py').model)
+    model = MODELS.build(cfg.model)
     torch.save({'state_dict': model.state_dict()}, root / 'work' / 'epoch_1.pth')
     return root / 'work'
 
@@ -104,5 +108,5 @@ def test_is_computed_once_per_checkpoint(run, monkeypatch):
 
 
 def test_missing_checkpoint(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no checkpoint or no vis_data'):
+    with pytest.raises(FileNotFoundError, match='no checkpoint of a run'):
         spectrum.read_spectrum(tmp_path)
