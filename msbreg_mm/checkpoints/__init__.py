@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from msbreg_mm.checkpoints.errors import CheckpointError
     from msbreg_mm.checkpoints.files import sha256
-    from msbreg_mm.checkpoints.loading import load_backbone
+    from msbreg_mm.checkpoints.loading import load_backbone, match_backbone
     from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
     from msbreg_mm.checkpoints.report import MatchReport
     from msbreg_mm.checkpoints.resume import verify_resumable
@@ -27,6 +27,7 @@ __all__ = [
     'MatchReport',
     'convert_checkpoint',
     'load_backbone',
+    'match_backbone',
     'read_checkpoint',
     'save_checkpoint',
     'sha256',
@@ -40,6 +41,7 @@ _MODULES = {
     'MatchReport': 'report',
     'convert_checkpoint': 'writing',
     'load_backbone': 'loading',
+    'match_backbone': 'loading',
     'read_checkpoint': 'reading',
     'save_checkpoint': 'writing',
     'sha256': 'files',

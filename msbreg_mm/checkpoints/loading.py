@@ -1,10 +1,8 @@
 """Load a checkpoint's backbone into a model, completely or with an error."""
 
 import math
-from typing import cast
 
 import torch
-from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from msbreg_mm.checkpoints.architectures import describe
@@ -12,11 +10,12 @@ from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import PathLike
 from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
 from msbreg_mm.checkpoints.report import MatchReport, shorten
+from msbreg_mm.utils.upstream import unwrap
 
 
 def load_backbone(
     model: nn.Module,
-    path: PathLike,
+    path: PathLike | Checkpoint,
     *,
     allow_partial: bool = False,
     trust: bool = False,
@@ -30,7 +29,7 @@ def load_backbone(
     Args:
         model: An mmdet detector, mmpretrain classifier or self-supervised model,
             mmseg segmentor (anything with ``backbone``), or a backbone.
-        path: A file, or a Hugging Face folder.
+        path: A file, a Hugging Face folder, or what :func:`read_checkpoint` gave.
         allow_partial: Load what fits and write the rest into the report.
         trust: Allow a pickle to run the code that it brings along.
         source: See :func:`read_checkpoint`.
@@ -42,22 +41,48 @@ def load_backbone(
         CheckpointError: If the file cannot be read, has non-finite weights or
             negative variances, or does not fit and ``allow_partial`` is off.
     """
-    ckpt = read_checkpoint(path, trust=trust, source=source)
-    while is_model_wrapper(model):
-        model = cast('nn.Module', model.module)
+    ckpt = (
+        path
+        if isinstance(path, Checkpoint)
+        else read_checkpoint(path, trust=trust, source=source)
+    )
+    report, fitting, places = _compare(model, ckpt, allow_partial)
+    for module in _unique(places):
+        part = {key: v for key, v in fitting.items() if places[key] is module}
+        module.load_state_dict(part, strict=False)
+    return report
+
+
+def match_backbone(
+    model: nn.Module, ckpt: Checkpoint, *, allow_partial: bool = False
+) -> MatchReport:
+    """Say what :func:`load_backbone` would load; nothing is.
+
+    Args:
+        model: As for :func:`load_backbone`; its tensors may be on the meta device.
+        ckpt: A checkpoint that was read.
+        allow_partial: As for :func:`load_backbone`.
+
+    Raises:
+        CheckpointError: As :func:`load_backbone`.
+    """
+    return _compare(model, ckpt, allow_partial)[0]
+
+
+def _compare(
+    model: nn.Module, ckpt: Checkpoint, allow_partial: bool
+) -> tuple[MatchReport, dict[str, Tensor], dict[str, nn.Module]]:
+    model = unwrap(model)
     backbone = getattr(model, 'backbone', model)
     places = _places(model, backbone)
     own = _states(places)
     report, fitting = _match(ckpt, own, backbone)
     report.mismatched += _different_settings(ckpt, [backbone, *_unique(places)])
-    check_finite(path, fitting)
+    check_finite(ckpt.path, fitting)
     if not fitting or not (report.complete or allow_partial):
         raise CheckpointError(report.explain(describe(own)))
     report.partial = not report.complete
-    for module in _unique(places):
-        part = {key: v for key, v in fitting.items() if places[key] is module}
-        module.load_state_dict(part, strict=False)
-    return report
+    return report, fitting, places
 
 
 def check_finite(path: PathLike, state: dict[str, Tensor]) -> None:
