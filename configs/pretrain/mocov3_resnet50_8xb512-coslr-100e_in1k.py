@@ -7,4 +7,4 @@ _base_ = [
 ]
 
 train_dataloader = dict(batch_size=512)
-optim_wrapper = dict(optimizer=dict(lr=9.6, weight_decay=1e-6))
+optim_wrapper = dict(optimizer=dict(lr=9.6))

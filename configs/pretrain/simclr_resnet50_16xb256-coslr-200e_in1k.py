@@ -5,5 +5,3 @@ _base_ = [
     '../_base_/schedules/lars_coslr_200e.py',
     '../_base_/default_runtime.py',
 ]
-
-optim_wrapper = dict(optimizer=dict(lr=4.8, weight_decay=1e-6))

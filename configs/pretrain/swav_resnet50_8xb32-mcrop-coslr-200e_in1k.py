@@ -1,4 +1,5 @@
-# SwAV, as mmpretrain's swav_resnet50_8xb32-mcrop-coslr-200e_in1k-224px-96px.py.
+# SwAV's 200 epochs of 256 images (scripts/swav_200ep_bs256_pretrain.sh): everything decays
+# and adapts, the prototypes stay as they are for an epoch.
 _base_ = [
     '../_base_/models/swav_resnet50.py',
     '../_base_/datasets/imagenet_swav_crops.py',
@@ -8,20 +9,10 @@ _base_ = [
 
 batch_size = 32
 train_dataloader = dict(batch_size=batch_size)
-optim_wrapper = dict(
-    _delete_=True, type='OptimWrapper', optimizer=dict(type='LARS', lr=0.6)
-)
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        T_max=200,
-        eta_min=6e-4,
-        by_epoch=True,
-        begin=0,
-        end=200,
-        convert_to_iter_based=True,
-    )
-]
+optim_wrapper = dict(optimizer=dict(lr=0.6), paramwise_cfg=None)
+cosine = _base_.param_scheduler[1]
+cosine.update(begin=0, T_max=200, eta_min_ratio=1e-3)
+param_scheduler = [cosine]
 custom_hooks = [
     dict(
         type='SwAVHook',

@@ -2,7 +2,6 @@
 _base_ = ['./byol_resnet50.py']
 
 model = dict(
-    base_momentum=0.01,
     backbone=dict(type='ResNet_CIFAR', depth=18),
     neck=dict(in_channels=512, hid_channels=1024, out_channels=256, with_bias=False),
     head=dict(

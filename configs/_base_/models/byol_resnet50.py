@@ -1,4 +1,5 @@
-# mmpretrain's BYOL; the predictor repeats the projector's shape.
+# mmpretrain's BYOL over 200 epochs (the target keeps 0.99 of itself at first); the predictor
+# repeats the projector's shape.
 projector = dict(
     type='NonLinearNeck',
     in_channels=2048,
@@ -12,7 +13,7 @@ projector = dict(
 )
 model = dict(
     type='BYOL',
-    base_momentum=0.004,
+    base_momentum=0.01,
     backbone=dict(type='ResNet', depth=50, zero_init_residual=False),
     neck=projector,
     head=dict(

@@ -5,7 +5,6 @@ temperature = 1.0
 plain = dict(with_bias=False, with_last_bn_affine=False, with_last_bias=False)
 model = dict(
     type='MoCoV3',
-    base_momentum=0.01,
     neck=dict(**plain, with_last_bn=True),
     head=dict(
         type='MoCoV3Head',

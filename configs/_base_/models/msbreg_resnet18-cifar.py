@@ -5,5 +5,3 @@ model = dict(
     backbone=dict(type='ResNet_CIFAR', depth=18),
     neck=dict(in_channels=512, hid_channels=1024, out_channels=256, with_bias=False),
 )
-custom_hooks = _base_.custom_hooks
-custom_hooks[0].momentum = 0.99

@@ -5,3 +5,5 @@ model = dict(
     backbone=dict(depth=18, stem_channels=16, base_channels=16),
     neck=dict(in_channels=128, hid_channels=512, out_channels=128),
 )
+custom_hooks = _base_.custom_hooks
+custom_hooks[0].momentum = 0.996

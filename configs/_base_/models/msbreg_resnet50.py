@@ -18,6 +18,6 @@ model = dict(
 )
 
 custom_hooks = [
-    dict(type='msbreg_mm.TargetEMAHook', momentum=0.996),
+    dict(type='msbreg_mm.TargetEMAHook', momentum=0.99),
     dict(type='msbreg_mm.EmbeddingMonitorHook', interval=50),
 ]

@@ -1,9 +1,10 @@
-# BYOL's recipe over 200 epochs: LARS, 10 warm-up epochs, cosine, and neither
-# weight decay nor adaptation for biases and normalisation layers.
+# BYOL's recipe over 200 epochs, for which its authors have no preset: that of 300 epochs, as
+# mmpretrain has it. LARS, 10 warm-up epochs, cosine, and neither weight decay nor adaptation
+# for biases and normalisation layers. docs/pretraining_recipes.md has all sources.
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     loss_scale='dynamic',
-    optimizer=dict(type='LARS', lr=3.2, momentum=0.9, weight_decay=1.5e-6),
+    optimizer=dict(type='LARS', lr=4.8, momentum=0.9, weight_decay=1e-6),
     paramwise_cfg=dict(
         custom_keys={
             'bn': dict(decay_mult=0, lars_exclude=True),
@@ -35,5 +36,5 @@ param_scheduler = [
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)
 
-# lr = 0.2 x batch / 256, scaled with --auto-scale-lr
+# lr = 0.3 x batch / 256, scaled with --auto-scale-lr
 auto_scale_lr = dict(enable=False, base_batch_size=4096)

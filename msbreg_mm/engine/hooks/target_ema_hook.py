@@ -41,8 +41,9 @@ class TargetEMAHook(Hook):
     Args:
         pairs: Names of (online, target) submodules of the model.
         momentum: m_0, the fraction of the *old target* that a step keeps, in
-            [0, 1] (mmengine's EMA calls the other fraction momentum). 0.996 is
-            BYOL's value for 300 epochs of batch size 4096.
+            [0, 1] (mmengine's EMA calls the other fraction momentum). BYOL's
+            presets for batch size 4096 are 0.99 for 100 and 300 epochs and 0.996
+            for 1,000.
         end_momentum: m_end, in [momentum, 1]. 1 is BYOL's value.
         copy_buffers: Copy the online buffers to the target at each step; for a
             target in evaluation mode.
