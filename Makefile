@@ -7,7 +7,7 @@ DEMO ?= work_dirs/demo
 DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-24e_shapes.py
 DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_14e_shapes.py
 
-.PHONY: help venv demo test test-all lint types check format clean
+.PHONY: help venv demo test test-all lint types docs check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -42,11 +42,14 @@ lint: $(INSTALLED)  ## ruff
 types: $(INSTALLED)  ## mypy
 	$(PY) -m mypy
 
-check: lint types test  ## what CI runs
+docs: $(INSTALLED)  ## the site, in site/; fails on a dead link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build -q
+
+check: lint types test docs  ## what CI runs
 
 format: $(INSTALLED)  ## rewrite the code in the house style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
 clean:  ## remove .venv and caches, keep results
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .pytest_cache *.egg-info

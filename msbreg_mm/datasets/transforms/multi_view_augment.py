@@ -38,7 +38,7 @@ class MultiViewAugment(BaseTransform):
 
     Each view: random resized crop, flip, colour jitter, grey, blur, solarisation,
     in this order and with the distributions of torchvision's transforms
-    (``docs/benchmarks.md`` has how close and how fast). Images smaller than a
+    (``docs/results/benchmarks.md`` has how close and how fast). Images smaller than a
     view are enlarged. All random numbers come from numpy's global state, as many
     for each view whatever becomes of it; a training seeds it by seed, epoch and image
     (:class:`msbreg_mm.datasets.samplers.KeyedReader`).

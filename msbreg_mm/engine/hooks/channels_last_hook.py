@@ -13,7 +13,7 @@ class ChannelsLastHook(Hook):
 
     Only the weights are converted, the activations follow. Results change by
     rounding only; shapes, names and checkpoints do not change. On a CPU and with
-    mixed precision on a GPU this is faster (``docs/benchmarks.md``).
+    mixed precision on a GPU this is faster (``docs/results/benchmarks.md``).
     """
 
     priority = 'VERY_LOW'  # after hooks that load weights in before_train

@@ -38,7 +38,7 @@ class LogisticProbe(Probe):
             ssl-transfer's.
         solver: ``'sklearn'``, ``'torch'`` or ``'auto'``, which is torch: it finds
             the minimum that scikit-learn's L-BFGS approaches, and faster
-            (``docs/benchmarks.md``).
+            (``docs/results/benchmarks.md``).
         device: Of the torch solver, ``'auto'`` for a GPU if there is one.
         ignored_as_negative: Take ignored labels (VOC's difficult objects) as
             negative, in fit and score, as ssl-transfer's VOC2007 does; by default
