@@ -1,5 +1,5 @@
 # FCN on a ResNet-50 of output stride 8, as in mmselfsup's benchmark
-# (configs/benchmarks/mmsegmentation/_base_/models/fcn_r50-d8.py): torchvision's stem, so
+# (branch 0.x, configs/benchmarks/mmsegmentation/_base_/models/fcn_r50-d8.py): torchvision's stem, so
 # that every pretraining checkpoint fits; mmseg's own configs have another (ResNetV1c).
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(

@@ -1,9 +1,5 @@
 _base_ = ['./knn_r50_in1k.py']
 
-_base_.test_pipeline[1].backend = 'pillow'
-train_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-test_dataloader = val_dataloader
 train_cfg = dict(
     probes=[dict(type='msbreg_mm.KNNProbe', ks=(200,), temperatures=(0.1,))]
 )

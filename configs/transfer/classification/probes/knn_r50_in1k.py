@@ -1,10 +1,8 @@
 _base_ = ['../../../_base_/datasets/imagenet_cls.py', '../../../_base_/probe_r50.py']
 
-# mmselfsup resizes by OpenCV here, which smoothes nothing before it shrinks.
-_base_.test_pipeline[1].backend = 'cv2'
+# Resized by Pillow, as in mmselfsup's 0.x, which the published rows stem from; its 1.x
+# resizes by OpenCV, which smoothes nothing before it shrinks.
 train_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
-test_dataloader = val_dataloader
 train_cfg = dict(
     probes=[
         dict(type='msbreg_mm.KNNProbe', ks=(20, 10, 100, 200), temperatures=(0.07,))

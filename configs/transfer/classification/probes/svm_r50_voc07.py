@@ -1,12 +1,12 @@
 # VISSL's benchmark as mmselfsup runs it: images squeezed to 224 x 224 px, res5 pooled
-# to 2 x 2.
+# to 2 x 2. Resized by Pillow, as in its 0.x, which the published rows stem from.
 _base_ = ['../../../_base_/datasets/voc07_cls.py', '../../../_base_/probe_r50.py']
 
 model = dict(neck=dict(_delete_=True, type='msbreg_mm.GridPooling', kernel_size=6))
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='ResizeEdge', scale=256, edge='short', backend='cv2'),
-    dict(type='Resize', scale=(224, 224), backend='cv2'),
+    dict(type='ResizeEdge', scale=256, edge='short', backend='pillow'),
+    dict(type='Resize', scale=(224, 224), backend='pillow'),
     dict(type='PackInputs'),
 ]
 train_dataloader = dict(dataset=dict(pipeline=test_pipeline))
