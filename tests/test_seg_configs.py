@@ -71,7 +71,8 @@ def plan(name, checkpoint, tmp_path):
     parts = ('model', 'train_cfg', 'train_dataloader', 'val_dataloader')
     options = [o for part in parts for o in shrink(cfg[part].to_dict(), f'{part}.')]
     # Visualizers are kept by name for the whole process.
-    options += ['train_dataloader.batch_size=2', f'visualizer.name={name}']
+    options += ['train_dataloader.batch_size=2', 'auto_scale_lr.base_batch_size=2']
+    options += [f'visualizer.name={name}']
     options += [f'data_root={tmp_path / "data"}']
     refs = parse_checkpoints([f'r50={checkpoint}'])
     (job,) = plan_jobs([load_task(config)], refs, [0], tmp_path / 'suite', options)
