@@ -13,10 +13,10 @@ from rich.table import Table
 
 from msbreg_mm.checkpoints import (
     FORMATS,
-    CheckpointError,
     MatchReport,
     convert_checkpoint,
 )
+from msbreg_mm.utils.errors import short_input_errors
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,9 +63,9 @@ def show(report: MatchReport, console: Console) -> None:
 
 
 def main() -> int:
-    """Convert; 1 on an error that the message explains."""
+    """Convert; 2 on an error that the message explains."""
     args = parse_args()
-    try:
+    with short_input_errors():
         report = convert_checkpoint(
             args.src,
             args.dst,
@@ -74,11 +74,8 @@ def main() -> int:
             trust=args.trust,
             allow_partial=args.allow_partial,
         )
-    except (CheckpointError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    show(report, Console())
-    print(f'wrote {args.dst} ({args.to})')
+        show(report, Console())
+        print(f'wrote {args.dst} ({args.to})')
     return 0
 
 

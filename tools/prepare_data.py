@@ -10,6 +10,7 @@ from msbreg_mm.datasets.imagenet_lists import convert_imagenet_list
 from msbreg_mm.datasets.shapes import generate_shapes
 from msbreg_mm.datasets.subset import write_subsets
 from msbreg_mm.datasets.voc_instances import voc_instances
+from msbreg_mm.utils.console import make_printable
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,6 +64,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run one command and return the exit code."""
     options = vars(parse_args())
+    make_printable()
     console = Console()
     command = options.pop('command')
     try:

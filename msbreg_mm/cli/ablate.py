@@ -108,8 +108,9 @@ def run(options: AblateOptions, console: Console | None = None) -> int:
             )
             return INTERRUPTED
     results = collect(ablation, runs, _evaluation(runs, tasks, work_dir, options))
-    print_results(results, console)
+    # Files first: a terminal may not be able to show everything.
     page = write_report(results, work_dir)
+    print_results(results, console)
     console.print(Text(f'Report: {page}', style='bold'), soft_wrap=True)
     return print_failures(statuses, console)
 

@@ -20,6 +20,7 @@ from msbreg_mm.suite.runner import JobStatus, State, run_suite
 from msbreg_mm.suite.tasks import CONFIG_ROOT, find_tasks, read_about, resolve_tasks
 from msbreg_mm.suite.trainer import Trainer
 from msbreg_mm.transfer.report import write_report
+from msbreg_mm.utils.console import make_printable
 from msbreg_mm.utils.locks import LockedError
 
 INTERRUPTED = 130
@@ -52,6 +53,7 @@ def without_traceback(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def guarded(*args: object, **kwargs: object) -> int:
+        make_printable()
         try:
             return function(*args, **kwargs)
         except (OSError, ValueError, LockedError) as error:
@@ -142,6 +144,7 @@ def report(
     return 0
 
 
+@without_traceback
 def list_tasks(console: Console | None = None) -> int:
     """Print the shipped tasks with protocol and description, by folder."""
     console = console or Console()

@@ -13,7 +13,7 @@ from mmengine.utils import import_modules_from_strings
 
 from msbreg_mm.runs.folder import FINAL_VALIDATION, find_resumable
 from msbreg_mm.runs.run_config import read_run_config
-from msbreg_mm.utils.errors import MissingInputError
+from msbreg_mm.utils.errors import MissingInputError, short_input_errors
 from msbreg_mm.utils.files import write_json
 
 
@@ -53,4 +53,5 @@ def validate(work_dir: Path) -> dict[str, float]:
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('work_dir', type=Path, help='work directory of the run')
-    validate(parser.parse_args().work_dir)
+    with short_input_errors():
+        validate(parser.parse_args().work_dir)

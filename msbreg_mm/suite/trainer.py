@@ -70,7 +70,8 @@ def child_environment(
         threads: Threads of torch on the CPU, unless ``OMP_NUM_THREADS`` is set
             already; ``None`` leaves the number to torch.
     """
-    env = dict(os.environ, PYTHONUNBUFFERED='1')
+    # The log is read as UTF-8, whatever the console of the suite is.
+    env = dict(os.environ, PYTHONUNBUFFERED='1', PYTHONIOENCODING='utf-8')
     if threads is not None:
         env.setdefault('OMP_NUM_THREADS', str(threads))
     if devices is not None:

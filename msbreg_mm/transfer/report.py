@@ -12,7 +12,7 @@ from msbreg_mm.runs.record import read_damaged, read_failures, read_records
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
-from msbreg_mm.utils.errors import MissingInputError, NoResultsError
+from msbreg_mm.utils.errors import MissingInputError, NoResultsError, OutputError
 from msbreg_mm.utils.files import write_text
 
 PAGE = 'report.html'
@@ -32,6 +32,7 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
     Raises:
         MissingInputError: If a folder is not there.
         NoResultsError: If no job has finished yet.
+        OutputError: If a file cannot be written.
     """
     work_dir = Path(work_dir)
     tables = build_tables(read_records(work_dir))
@@ -41,11 +42,20 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
             f'no finished job in {work_dir}; run tools/transfer.py first'
             + ''.join(f'\n{folder}: {reason}' for folder, reason in damaged.items())
         )
-    write_text(work_dir / 'table.md', _markdown(tables, damaged))
-    write_text(work_dir / 'table.tex', formats.to_latex(tables))
-    write_text(work_dir / 'table.csv', formats.to_csv(tables))
-    page = render_page(work_dir, tables, pretrain_folders(pretrain_dir))
-    write_text(work_dir / PAGE, page)
+    texts = {
+        'table.md': _markdown(tables, damaged),
+        'table.tex': formats.to_latex(tables),
+        'table.csv': formats.to_csv(tables),
+        PAGE: render_page(work_dir, tables, pretrain_folders(pretrain_dir)),
+    }
+    failed: list[OutputError] = []
+    for name, text in texts.items():
+        try:
+            write_text(work_dir / name, text)
+        except OutputError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]  # the others are written as far as they can be
     return work_dir / PAGE
 
 

@@ -6,7 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from msbreg_mm.utils.errors import DamagedFileError, InputError, MissingInputError
+from msbreg_mm.utils.errors import (
+    DamagedFileError,
+    InputError,
+    MissingInputError,
+    OutputError,
+)
 
 # Records, states and reports of runs have kilobytes.
 MOST_JSON = 64 << 20
@@ -20,7 +25,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         content: Content.
 
     Raises:
-        OSError: If it cannot be written, e.g. on a full disk; the temporary file
+        OutputError: If it cannot be written, e.g. on a full disk; the temporary file
             is gone and the old content stays.
     """
     path = Path(path)
@@ -36,7 +41,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise OSError(
+        raise OutputError(
             error.errno,
             f'{error.strerror or error}: cannot write {len(content):,} bytes (what '
             'was there before is untouched); free some space or choose another '
@@ -50,7 +55,8 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Replace a text file (UTF-8) in one step, see :func:`write_bytes`."""
-    write_bytes(path, text.encode())
+    # Halves of characters come with file names that are not UTF-8.
+    write_bytes(path, text.encode('utf-8', 'replace'))
 
 
 def write_json(path: str | Path, content: Any) -> None:

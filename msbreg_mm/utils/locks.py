@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from msbreg_mm.utils.errors import InputError
 
-class LockedError(RuntimeError):
+
+class LockedError(InputError, RuntimeError):
     """Another living process holds the lock; the message says which."""
 
 

@@ -254,5 +254,5 @@ def test_tool(resnet_file, tmp_path, monkeypatch, capsys):
     assert 'resnet50-c8' in out
     assert '318' in out
     assert read_checkpoint(tmp_path / 'out.pkl').format == 'detectron2'
-    assert run_tool(monkeypatch, tmp_path / 'gone', tmp_path / 'x', '--to', 'mm') == 1
+    assert run_tool(monkeypatch, tmp_path / 'gone', tmp_path / 'x', '--to', 'mm') == 2
     assert 'gone: no such file' in capsys.readouterr().err

@@ -114,7 +114,7 @@ def test_convert(name, folder, tmp_path, monkeypatch, capsys):
     code = call(
         monkeypatch, 'convert_checkpoint', folder / name, target, '--to', 'timm'
     )
-    assert code == 1
+    assert code == 2
     check(capsys.readouterr(), folder / name, (UNREADABLE | UNFIT)[name])
     assert list(tmp_path.iterdir()) == []
 
