@@ -50,6 +50,12 @@ METRICS = _mmengine.Registry(
     scope=SCOPE,
     locations=['msbreg_mm.evaluation.voc_metric'],
 )
+FUNCTIONS = _mmengine.Registry(
+    'function',
+    parent=_mmengine.FUNCTIONS,
+    scope=SCOPE,
+    locations=['msbreg_mm.engine'],
+)
 LOOPS = _mmengine.Registry(
     'loop', parent=_mmengine.LOOPS, scope=SCOPE, locations=['msbreg_mm.engine']
 )

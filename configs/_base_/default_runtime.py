@@ -4,8 +4,13 @@ _base_ = ['mmpretrain::_base_/default_runtime.py', './common_runtime.py']
 default_hooks = dict(
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
     logger=dict(interval=50),
-    # msbreg_atomic: a kill while writing leaves no truncated file.
-    checkpoint=dict(max_keep_ckpts=3, backend_args=dict(backend='msbreg_atomic')),
+    checkpoint=dict(
+        type='msbreg_mm.ResumableCheckpointHook',
+        interval_minutes=30,
+        max_keep_ckpts=3,
+        # a kill while writing leaves no truncated file
+        backend_args=dict(backend='msbreg_atomic'),
+    ),
 )
 
 # Every process draws its own augmentations and Brownian directions; mmengine

@@ -10,7 +10,12 @@ custom_imports = dict(imports=detection_imports)
 
 default_hooks = dict(
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
-    # msbreg_atomic: a kill while writing leaves no truncated file.
-    checkpoint=dict(max_keep_ckpts=2, backend_args=dict(backend='msbreg_atomic')),
+    checkpoint=dict(
+        type='msbreg_mm.ResumableCheckpointHook',
+        interval_minutes=30,
+        max_keep_ckpts=2,
+        # a kill while writing leaves no truncated file
+        backend_args=dict(backend='msbreg_atomic'),
+    ),
 )
 randomness = dict(seed=0, diff_rank_seed=True)

@@ -12,12 +12,13 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # msbreg_atomic: a kill while writing leaves no truncated file.
     checkpoint=dict(
-        type='CheckpointHook',
+        type='msbreg_mm.ResumableCheckpointHook',
+        interval_minutes=30,
         by_epoch=False,
         interval=2000,
         max_keep_ckpts=2,
+        # a kill while writing leaves no truncated file
         backend_args=dict(backend='msbreg_atomic'),
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),

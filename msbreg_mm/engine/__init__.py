@@ -2,5 +2,6 @@
 
 from msbreg_mm.checkpoints import guard
 from msbreg_mm.engine import atomic_backend, cpu_amp, hooks, probe_loop
+from msbreg_mm.engine.resuming import loops
 
-__all__ = ['atomic_backend', 'cpu_amp', 'guard', 'hooks', 'probe_loop']
+__all__ = ['atomic_backend', 'cpu_amp', 'guard', 'hooks', 'loops', 'probe_loop']

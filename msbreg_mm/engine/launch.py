@@ -9,6 +9,7 @@ from mmengine.fileio import put_text
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from msbreg_mm.engine.resuming.config import use_resumable
 from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.run_config import write_run_config
@@ -49,6 +50,7 @@ def build_runner(options: LaunchOptions) -> Runner:
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
+    use_resumable(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.logger.addFilter(UpstreamNoise())
     for text in schedule_gaps(cfg):

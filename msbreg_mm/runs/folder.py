@@ -12,6 +12,9 @@ PREDICTIONS = 'predictions'
 # Of a run that was interrupted between its last checkpoint and its validation.
 FINAL_VALIDATION = 'final_validation.json'
 
+# One JSON object a line: when the run was resumed, where, and what changed.
+RESUMES = 'resumes.jsonl'
+
 
 def find_resumable(work_dir: str | Path) -> Path | None:
     """Find the checkpoint from which a run resumes.

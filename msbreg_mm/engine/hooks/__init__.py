@@ -10,6 +10,7 @@ from msbreg_mm.engine.hooks.loss_weight_schedule_hook import LossWeightScheduleH
 from msbreg_mm.engine.hooks.online_probe_hook import OnlineProbeHook
 from msbreg_mm.engine.hooks.precise_bn_hook import PreciseBNHook
 from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
+from msbreg_mm.engine.hooks.resumable_checkpoint_hook import ResumableCheckpointHook
 from msbreg_mm.engine.hooks.target_ema_hook import TargetEMAHook
 from msbreg_mm.engine.hooks.trajectory_hook import TrajectoryHook
 
@@ -22,6 +23,7 @@ __all__ = [
     'OnlineProbeHook',
     'PreciseBNHook',
     'PretrainedBackboneHook',
+    'ResumableCheckpointHook',
     'TargetEMAHook',
     'TrajectoryHook',
 ]

@@ -133,6 +133,25 @@ class EmbeddingMonitorHook(Hook):
             runner.message_hub.update_scalar(f'train/{name}', value)
         self._judge(runner, figures, embeddings.shape)
 
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the counts of collapsed readings."""
+        counts = {'in_a_row': self._in_a_row, 'all': self.collapsed_readings}
+        checkpoint['embedding_monitor'] = {
+            **self._others(checkpoint),
+            self.module: counts,
+        }
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Restore them if the run resumes."""
+        if getattr(runner, '_resume', False):
+            counts = self._others(checkpoint).get(self.module, {})
+            self._in_a_row = counts.get('in_a_row', 0)
+            self.collapsed_readings = counts.get('all', 0)
+
+    @staticmethod
+    def _others(checkpoint: dict) -> dict[str, dict[str, int]]:
+        return checkpoint.get('embedding_monitor', {})
+
     def _find_module(self, runner: Runner) -> nn.Module:
         model = unwrap(runner.model)
         modules = dict(model.named_modules())

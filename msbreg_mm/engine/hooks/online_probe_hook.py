@@ -147,7 +147,8 @@ class OnlineProbeHook(Hook):
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Probe what the epochs before this one made."""
-        if self.by_epoch:
+        # Resumed inside of an epoch: probed when the epoch began.
+        if self.by_epoch and not getattr(runner.train_loop, 'inside', False):
             self._probe_at(runner, runner.epoch)
 
     def before_train_iter(

@@ -175,6 +175,11 @@ class TargetEMAHook(Hook):
                 'its number of optimizer steps is unknown and its target network '
                 'may be missing; start a new run with load_from (without resume)'
             )
+        resumption = getattr(runner.train_loop, 'resumption', None)
+        if resumption is not None and resumption.changes:
+            # The same place, counted in the iterations of this run's plan.
+            share = resumption.position.iteration / max(resumption.old_iteration, 1)
+            self.step = round(self.step * share)
         if self._saved_total not in (0, self.total_steps):
             runner.logger.warning(
                 f'The run was planned for {self._saved_total} optimizer steps and '

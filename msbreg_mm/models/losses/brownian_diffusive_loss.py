@@ -12,6 +12,7 @@ from msbreg_mm.models.losses.embedding_loss import (
 )
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import global_mean
+from msbreg_mm.utils.keys import draw_key, seed_of
 
 
 def brownian_diffusive_loss(embeddings: Tensor, directions: Tensor) -> Tensor:
@@ -45,9 +46,10 @@ def brownian_diffusive_loss(embeddings: Tensor, directions: Tensor) -> Tensor:
 def sample_directions(shape: torch.Size, like: Tensor) -> Tensor:
     """Draw directions uniformly on the unit sphere, independently on each rank.
 
-    mmengine seeds all ranks alike, so the rank is folded into a seed that is
-    drawn from PyTorch's global CPU generator. This way ``torch.manual_seed``
-    governs the directions, no state has to be kept, and no device is waited for.
+    Seed and rank are hashed to one, as ranks may be seeded alike; the seed is drawn
+    from PyTorch's global CPU generator, which a training starts anew at each
+    iteration. This way ``torch.manual_seed`` governs the directions, no state has to
+    be kept, and no device is waited for.
 
     Args:
         shape: Shape of the result; the last axis is the space.
@@ -56,8 +58,9 @@ def sample_directions(shape: torch.Size, like: Tensor) -> Tensor:
     Returns:
         Tensor of ``shape`` whose last axis has length 1.
     """
-    # PyTorch's CPU generator keeps 32 bits of a seed; the rank must be in them.
-    seed = int(torch.randint(2**31, ())) + get_rank()
+    # A hash, not a sum: rank 1 must not draw what rank 0 draws from the next seed.
+    # PyTorch's CPU generator keeps 32 bits of it.
+    seed = seed_of(draw_key('directions', int(torch.randint(2**62, ())), get_rank()))
     generator = torch.Generator(like.device).manual_seed(seed)
     noise = torch.randn(
         shape, generator=generator, device=like.device, dtype=like.dtype

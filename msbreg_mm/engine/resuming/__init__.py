@@ -1,0 +1,1 @@
+"""Training that can stop at any iteration and go on as if it had not."""
