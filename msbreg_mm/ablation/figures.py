@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from msbreg_mm.ablation.layout import log_axis
-from msbreg_mm.reports.plots import STYLE, Palette, to_svg
+from msbreg_mm.reports.plots import STYLE, Palette, Panel, draw_seeds, name_rows
 
-_WIDTH = 4.6
 # Name of a line → (x, values of the seeds at each x).
 Points = Mapping[str, Sequence[tuple[float, Sequence[float]]]]
 
 
-def factor_plot(lines: Points, title: str, x_label: str, p: Palette) -> str:
+def factor_plot(lines: Points, title: str, x_label: str, p: Palette) -> Panel:
     """Draw a metric along a numeric factor: seeds as dots, means as a line.
 
     The axis is logarithmic where the levels span about a decade; a level of 0 then
@@ -27,9 +25,8 @@ def factor_plot(lines: Points, title: str, x_label: str, p: Palette) -> str:
         p: Colours.
     """
     levels = sorted({x for line in lines.values() for x, _ in line})
-    with rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH, 2.7), layout='constrained')
-        axes = figure.add_subplot()
+
+    def draw(axes: Axes) -> None:
         for name, line in lines.items():
             colour = p.colour(name)
             x = np.array([level for level, _ in line])
@@ -50,12 +47,13 @@ def factor_plot(lines: Points, title: str, x_label: str, p: Palette) -> str:
         axes.minorticks_off()
         axes.set_title(title, pad=8)
         axes.set_xlabel(x_label)
-        return to_svg(figure)
+
+    return Panel(draw)
 
 
 def grouped_dots(
     groups: Mapping[str, Mapping[str, Sequence[float]]], label: str, p: Palette
-) -> str:
+) -> Panel:
     """Draw every seed as a dot and the mean as a bar, series beside each other.
 
     Args:
@@ -64,27 +62,22 @@ def grouped_dots(
         p: Colours.
     """
     heights = [max(len(group), 1) * 0.17 + 0.14 for group in groups.values()]
-    with rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH, 0.62 + sum(heights)), layout='constrained')
-        axes = figure.add_subplot()
-        axes.set_axisbelow(True)
+
+    def draw(axes: Axes) -> None:
         top, ticks = 0.0, []
         for group, height in zip(groups.values(), heights, strict=True):
             ticks.append(top + height / 2)
             for index, (name, values) in enumerate(group.items()):
                 y = top + 0.07 + 0.17 * (index + 0.5)
-                colour, mean = p.colour(name), float(np.mean(values))
-                axes.plot(values, [y] * len(values), 'o', color=colour, alpha=0.6, ms=5)
-                axes.plot([mean, mean], [y - 0.08, y + 0.08], color=colour, lw=2.2)
+                draw_seeds(axes, values, y, p.colour(name), 0.08)
             top += height
             axes.axhline(top, color=STYLE['grid.color'], lw=0.6)
-        axes.set_yticks(ticks, list(groups))
-        axes.tick_params(axis='y', length=0, labelcolor=STYLE['text.color'])
+        name_rows(axes, ticks, list(groups))
         axes.set_ylim(top, 0)
-        axes.grid(visible=False, axis='y')
         axes.spines['left'].set_visible(False)
         axes.set_xlabel(label)
-        return to_svg(figure)
+
+    return Panel(draw, 0.62 + sum(heights))
 
 
 def _std(values: Sequence[float]) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log10
 
 from msbreg_mm.ablation.expand import name_levels
-from msbreg_mm.ablation.results import Results, Row
+from msbreg_mm.ablation.results import Results, VariantRow
 from msbreg_mm.reports.plots import Palette
 
 # Colours of the page, one of them grey for the reference.
@@ -21,7 +21,7 @@ class Layout:
         palette: Colours of the series.
     """
 
-    panels: Mapping[str, Mapping[str, Row]]
+    panels: Mapping[str, Mapping[str, VariantRow]]
     palette: Palette
 
     @property
@@ -50,7 +50,9 @@ def make_layout(results: Results) -> Layout:
     return _by_variant(results)
 
 
-def factor_series(results: Results, factor: str) -> dict[str, list[tuple[float, Row]]]:
+def factor_series(
+    results: Results, factor: str
+) -> dict[str, list[tuple[float, VariantRow]]]:
     """Lines of rows along a numeric factor; one line per level of the others.
 
     Args:
@@ -69,7 +71,7 @@ def factor_series(results: Results, factor: str) -> dict[str, list[tuple[float, 
     )
     if not numeric or len(values) < 2:
         return {}
-    lines: dict[str, list[tuple[float, Row]]] = {}
+    lines: dict[str, list[tuple[float, VariantRow]]] = {}
     for row in rows:
         others = {k: v for k, v in row.variant.levels.items() if k != factor}
         lines.setdefault(_line(others), []).append(
@@ -97,12 +99,12 @@ def log_axis(values: Sequence[float]) -> bool:
     )
 
 
-def _grid(results: Results) -> list[Row]:
+def _grid(results: Results) -> list[VariantRow]:
     return [row for row in results.rows if row.variant.levels]
 
 
 def _by_factor(results: Results, last: str) -> Layout:
-    panels: dict[str, dict[str, Row]] = {}
+    panels: dict[str, dict[str, VariantRow]] = {}
     for row in _grid(results):
         others = {k: v for k, v in row.variant.levels.items() if k != last}
         panel = panels.setdefault(name_levels(others), {})
@@ -135,5 +137,5 @@ def _by_variant(results: Results) -> Layout:
     return Layout(panels, Palette([row.variant.name for row in results.rows], grey))
 
 
-def _is_reference(results: Results, row: Row) -> bool:
+def _is_reference(results: Results, row: VariantRow) -> bool:
     return row.variant.name == results.ablation.reference

@@ -1,15 +1,15 @@
 """What the page of an ablation shows: sentences and figures."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msbreg_mm.ablation.curves import EFFECTIVE_RANK, curve, curve_keys
 from msbreg_mm.ablation.figures import factor_plot, grouped_dots
 from msbreg_mm.ablation.layout import Layout, factor_series, make_layout
-from msbreg_mm.ablation.results import TIME, Column, Results, Row
-from msbreg_mm.reports.cells import format_difference
-from msbreg_mm.reports.plots import Bands, Palette, band_plot, seed_dots
+from msbreg_mm.ablation.results import TIME, Results, VariantRow
+from msbreg_mm.reports.findings import findings
+from msbreg_mm.reports.plots import Bands, Palette, Panel, band_plot, seed_dots
+from msbreg_mm.runs.columns import Column
 
 _TITLES = {
     EFFECTIVE_RANK: 'Effective rank of embeddings',
@@ -18,8 +18,6 @@ _TITLES = {
     'probe/effective_rank': 'Effective rank of features (online)',
 }
 _X_LABEL = 'percent of the training'
-# More sentences than these are counted instead.
-_MOST_FINDINGS = 6
 
 
 @dataclass
@@ -28,7 +26,8 @@ class Page:
 
     Attributes:
         layout: Panels and colours.
-        findings: One sentence per variant that differs from the reference.
+        failures: What failed, and why.
+        findings: How the variants compare, in words.
         factors: Figures of the metrics along numeric factors.
         factor_lines: Names and colours of the lines in them.
         dots: Figures of every seed.
@@ -37,19 +36,25 @@ class Page:
     """
 
     layout: Layout
+    failures: list[tuple[str, str]] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
-    factors: list[str] = field(default_factory=list)
+    factors: list[Panel] = field(default_factory=list)
     factor_lines: dict[str, int] = field(default_factory=dict)
-    dots: list[str] = field(default_factory=list)
-    curves: dict[str, list[str]] = field(default_factory=dict)
+    dots: list[Panel] = field(default_factory=list)
+    curves: dict[str, list[Panel]] = field(default_factory=dict)
     curve_lines: dict[str, int] = field(default_factory=dict)
 
-    def sheets(self) -> dict[str, tuple[list[str], dict[str, int]]]:
+    @property
+    def series_lines(self) -> dict[str, int]:
+        """Names and colours of the series."""
+        return self.layout.palette.legend(self.layout.series)
+
+    def sheets(self) -> dict[str, tuple[list[Panel], dict[str, int]]]:
         """Return what each figure file shows: name → figures and their legend."""
-        series = {n: self.layout.palette.css_index(n) for n in self.layout.series}
+        series = self.series_lines if len(self.layout.panels) > 1 else {}
         sheets = {
             'factors': (self.factors, self.factor_lines),
-            'seeds': (self.dots, series if len(self.layout.panels) > 1 else {}),
+            'seeds': (self.dots, series),
         }
         if len(self.layout.panels) == 1:
             all_curves = [figure for found in self.curves.values() for figure in found]
@@ -66,7 +71,12 @@ def describe(results: Results) -> Page:
     Args:
         results: The numbers.
     """
-    page = Page(make_layout(results), findings=_findings(results))
+    failures = [
+        (f'{row.name}, seed {run.seed}', run.failure)
+        for row in results.rows
+        for run in row.failures
+    ]
+    page = Page(make_layout(results), failures, findings(results))
     columns = [column for column in results.columns if column.key != TIME]
     for factor in results.ablation.factors:
         _add_factor(page, results, factor, columns)
@@ -86,32 +96,6 @@ def describe(results: Results) -> Page:
     return page
 
 
-def _findings(results: Results) -> list[str]:
-    """Say which variants differ from the reference in the first metric."""
-    if not results.num_task_columns:
-        return []
-    column, name = results.columns[0], results.ablation.reference
-    compared = [row for row in results.rows if column.key in row.differences]
-    sure = [row for row in compared if row.differences[column.key].significant]
-    sentences = [
-        f'{row.variant.name}: {format_difference(row.differences[column.key])[:-1]} '
-        f'{column.title} against {name}.'
-        for row in sorted(sure, key=lambda row: -row.differences[column.key].mean)
-    ]
-    if len(sentences) > _MOST_FINDINGS:
-        ups = sum(row.differences[column.key].mean > 0 for row in sure)
-        sentences = [
-            f'{ups} of {len(compared)} variants lie above {name} in {column.title} and '
-            f'{len(sure) - ups} below, beyond seed noise at the 95 % level.'
-        ]
-    if rest := len(compared) - len(sure):
-        sentences.append(
-            f'{rest} of {len(compared)} variants lie within seed noise of {name} '
-            f'({column.title}, 95 % level).'
-        )
-    return sentences
-
-
 def _add_factor(
     page: Page, results: Results, factor: str, columns: Sequence[Column]
 ) -> None:
@@ -125,7 +109,7 @@ def _add_factor(
             name: [
                 (level, list(values.values()))
                 for level, row in line
-                if (values := _finite(row.by_seed(column.key)))
+                if (values := row.by_seed(column.key))
             ]
             for name, line in lines.items()
         }
@@ -134,24 +118,27 @@ def _add_factor(
             page.factors.append(factor_plot(drawn, column.title, factor, palette))
 
 
-def _dots(layout: Layout, results: Results, column: Column) -> str:
+def _dots(layout: Layout, results: Results, column: Column) -> Panel | None:
     if len(results.ablation.factors) > 1:
         groups = {
             title: {
                 name: list(values.values())
                 for name, row in panel.items()
-                if (values := _finite(row.by_seed(column.key)))
+                if (values := row.by_seed(column.key))
             }
             for title, panel in layout.panels.items()
         }
         groups = {title: group for title, group in groups.items() if group}
-        return grouped_dots(groups, column.title, layout.palette) if groups else ''
-    found = {row.variant.name: _finite(row.by_seed(column.key)) for row in results.rows}
-    drawn = {name: list(seeds.values()) for name, seeds in found.items() if seeds}
-    return seed_dots(drawn, column.title, layout.palette) if drawn else ''
+        return grouped_dots(groups, column.title, layout.palette) if groups else None
+    drawn = {
+        row.name: list(values.values())
+        for row in results.rows
+        if (values := row.by_seed(column.key))
+    }
+    return seed_dots(drawn, column.title, layout.palette) if drawn else None
 
 
-def _bands(panel: Mapping[str, Row], key: str) -> Bands:
+def _bands(panel: Mapping[str, VariantRow], key: str) -> Bands:
     bands = {}
     for name, row in panel.items():
         curves = [found for run in row.runs if (found := curve(run.log, key))]
@@ -159,7 +146,3 @@ def _bands(panel: Mapping[str, Row], key: str) -> Bands:
         if len(shared) > 1:
             bands[name] = (shared, [[found[x] for x in shared] for found in curves])
     return bands
-
-
-def _finite(values: Mapping[int, float]) -> dict[int, float]:
-    return {seed: value for seed, value in values.items() if math.isfinite(value)}

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from msbreg_mm.ablation import formats
 from msbreg_mm.ablation.page import Page, describe
 from msbreg_mm.ablation.results import Results
-from msbreg_mm.reports.figure_files import save_figure, sheet
+from msbreg_mm.reports import cells, formats
+from msbreg_mm.reports.figure_files import save_sheet
 from msbreg_mm.reports.pages import render
+from msbreg_mm.reports.plots import series_colour
 from msbreg_mm.utils.files import write_text
 
 PAGE = 'ablation.html'
@@ -33,15 +34,16 @@ def write_report(results: Results, work_dir: str | Path) -> Path:
     page = Path(work_dir) / PAGE
     described = describe(results)
     for suffix, text in (
-        ('.md', formats.to_markdown(results)),
-        ('.tex', formats.to_latex(results)),
-        ('.csv', formats.to_csv(results)),
-        ('.json', formats.to_json(results)),
+        ('.md', formats.to_markdown([results])),
+        ('.tex', formats.to_latex([results])),
+        ('.csv', formats.to_csv([results])),
+        ('.json', formats.dump_json(formats.describe(results))),
         ('.html', render_page(results, described)),
     ):
         write_text(page.with_suffix(suffix), text)
-    for name, (figures, legend) in described.sheets().items():
-        save_figure(sheet(figures, legend), page.with_name(f'{page.stem}-{name}.svg'))
+    for name, (panels, legend) in described.sheets().items():
+        colours = {name: series_colour(index) for name, index in legend.items()}
+        save_sheet(panels, colours, page.with_name(f'{page.stem}-{name}.svg'))
     return page
 
 
@@ -53,12 +55,9 @@ def render_page(results: Results, page: Page) -> str:
         page: Their figures and sentences.
     """
     return render(
-        'msbreg_mm.ablation',
-        'ablation.html.j2',
-        results=results,
-        page=page,
-        formats=formats,
-    )
+        'msbreg_mm.ablation', 'ablation.html.j2', results=results, page=page,
+        cells=cells,
+    )  # fmt: skip
 
 
 def _reasons(results: Results) -> list[str]:

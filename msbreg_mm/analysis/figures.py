@@ -1,7 +1,7 @@
 """Figures of the analysis page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import rc_context
@@ -98,23 +98,3 @@ def _scatter(
 
 def _dot(colour: str, text: str) -> Line2D:
     return Line2D([], [], marker='o', lw=0, ms=5, color=colour, label=text)
-
-
-def spectrum_lines(
-    spectra: Mapping[str, np.ndarray],
-) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-    """Singular values over the largest, for a logarithmic plot.
-
-    Args:
-        spectra: Checkpoint → singular values, descending.
-
-    Returns:
-        Checkpoint → index from 1, values of at least 1e-8.
-    """
-    return {
-        name: (
-            list(range(1, len(values) + 1)),
-            np.maximum(values / max(values[0], 1e-300), 1e-8).tolist(),
-        )
-        for name, values in spectra.items()
-    }

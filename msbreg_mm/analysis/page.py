@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from msbreg_mm.analysis.figures import class_colours, map_figure, spectrum_lines
+from msbreg_mm.analysis.figures import class_colours, map_figure
 from msbreg_mm.analysis.maps import TITLES
 from msbreg_mm.analysis.measure import Analysis
 from msbreg_mm.analysis.neighbours import draw_neighbours
@@ -16,7 +16,7 @@ from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.datasets.sample import ImageSample
 from msbreg_mm.reports.figure_files import save_figure
 from msbreg_mm.reports.pages import render
-from msbreg_mm.reports.plots import Palette, line_plot
+from msbreg_mm.reports.plots import Palette, Panel, line_plot, spectrum_plot
 from msbreg_mm.utils.files import write_bytes, write_json, write_text
 
 PAGE, JSON = 'analysis.html', 'analysis.json'
@@ -99,8 +99,8 @@ def write_analysis(
     palette, folder = Palette(names, baselines), out / 'figures'
     colours = class_colours(sample)
     spectra = _spectra(analyses, palette)
-    for name, svg in spectra.items():
-        save_figure(svg, folder / f'{name}.svg')
+    for name, panel in spectra.items():
+        save_figure(panel.svg(), folder / f'{name}.svg')
     kinds = list(analyses[0].maps)
     for kind in kinds:
         together = {item.name: item.maps[kind] for item in analyses}
@@ -142,18 +142,14 @@ def write_analysis(
     return out / PAGE
 
 
-def _spectra(analyses: Sequence[Analysis], palette: Palette) -> dict[str, str]:
+def _spectra(analyses: Sequence[Analysis], palette: Palette) -> dict[str, Panel]:
     stds: Mapping[str, tuple[Sequence[float], Sequence[float]]] = {
         item.name: (list(range(1, len(item.std) + 1)), item.std.tolist())
         for item in analyses
     }
     return {
-        'spectrum': line_plot(
-            spectrum_lines({item.name: item.spectrum for item in analyses}),
-            'Singular values / largest',
-            'index',
-            palette,
-            log_y=True,
+        'spectrum': spectrum_plot(
+            {item.name: item.spectrum.tolist() for item in analyses}, palette
         ),
         'std': line_plot(
             stds, 'Standard deviation per dimension, sorted', 'dimension', palette

@@ -12,7 +12,6 @@ from msbreg_mm.ablation.plan import PretrainingRun, plan_evaluation, plan_pretra
 from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import Ablation, load_ablation
-from msbreg_mm.ablation.terminal import print_results
 from msbreg_mm.cli.transfer import (
     INTERRUPTED,
     SuiteOptions,
@@ -22,6 +21,7 @@ from msbreg_mm.cli.transfer import (
     print_plan,
     without_traceback,
 )
+from msbreg_mm.reports.terminal import print_tables
 from msbreg_mm.suite.cluster import Cluster
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.progress import SuiteView
@@ -110,7 +110,7 @@ def run(options: AblateOptions, console: Console | None = None) -> int:
     results = collect(ablation, runs, _evaluation(runs, tasks, work_dir, options))
     # Files first: a terminal may not be able to show everything.
     page = write_report(results, work_dir)
-    print_results(results, console)
+    print_tables([results], console)
     console.print(Text(f'Report: {page}', style='bold'), soft_wrap=True)
     return print_failures(statuses, console)
 

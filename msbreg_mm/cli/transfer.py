@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from msbreg_mm.checkpoints.reference import parse_checkpoints
-from msbreg_mm.reports.formats import print_tables
-from msbreg_mm.reports.table import build_tables
+from msbreg_mm.reports.build import build_tables
+from msbreg_mm.reports.terminal import print_tables
 from msbreg_mm.runs.record import read_damaged, read_records
 from msbreg_mm.suite.cluster import Cluster, local_cluster
 from msbreg_mm.suite.dry_run import print_plan

@@ -3,30 +3,51 @@
 from msbreg_mm.reports.overview import Overview, build_pairs
 from msbreg_mm.reports.statistics import Difference, Summary
 from msbreg_mm.reports.table import ResultTable, Row
+from msbreg_mm.runs.columns import Column
 
 MISSING = '–'
-FOOTNOTE = (
-    '± is the sample standard deviation over seeds. Δ is the mean difference to '
-    'random initialisation, paired over seeds, with its 95 % t-interval; * marks '
-    'intervals that leave out zero.'
-)
 
 
-def format_summary(summary: Summary | None) -> str:
+def footnote(table: ResultTable) -> str:
+    """Say how to read the table."""
+    texts = ['± is the sample standard deviation over seeds.']
+    if found := table.comparisons:
+        tested = sum(difference.p is not None for difference in found)
+        texts.append(
+            f'Δ is the mean difference to {table.reference}, paired over seeds, with '
+            'its 95 % t-interval.'
+        )
+        if tested:
+            texts.append(
+                '* marks intervals that leave out zero, and do so after Holm’s '
+                f'correction for the {tested} comparison{"s" * (tested > 1)} of this '
+                'table.'
+            )
+        if any(difference.n == 2 for difference in found):
+            texts.append(
+                'Two seeds hardly say how far seeds spread: their interval reaches '
+                '12.7 standard errors.'
+            )
+        if any(difference.n == 1 for difference in found):
+            texts.append('One seed says nothing about it: no interval.')
+    return ' '.join([*texts, *table.legend])
+
+
+def format_summary(summary: Summary | None, digits: int = 1) -> str:
     """``28.1 ± 0.7``; without ± for one seed."""
     if summary is None:
         return MISSING
-    spread = f' ± {summary.std:.1f}' if summary.std is not None else ''
-    return f'{summary.mean:.1f}{spread}'
+    spread = f' ± {summary.std:.{digits}f}' if summary.std is not None else ''
+    return f'{summary.mean:.{digits}f}{spread}'
 
 
-def format_difference(difference: Difference | None) -> str:
+def format_difference(difference: Difference | None, digits: int = 1) -> str:
     """``+5.2 [+3.9, +6.5]*``; without interval for one seed."""
     if difference is None:
         return MISSING
-    text = f'{difference.mean:+.1f}'
+    text = f'{difference.mean:+.{digits}f}'
     if difference.low is not None and difference.high is not None:
-        text += f' [{difference.low:+.1f}, {difference.high:+.1f}]'
+        text += f' [{difference.low:+.{digits}f}, {difference.high:+.{digits}f}]'
     return text + ('*' if difference.significant else '')
 
 
@@ -44,39 +65,39 @@ def format_device_time(hours: float) -> str:
 
 
 def headers(table: ResultTable) -> list[str]:
-    """Column titles of a table."""
-    titles = [column.title for column in table.columns]
-    differences = [f'Δ {title}' for title in titles] if _compares(table) else []
-    return ['checkpoint', 'seeds', *titles, *differences]
+    """Column titles of a table; a difference stands beside its metric."""
+    titles = [table.noun, 'seeds']
+    for column in table.columns:
+        titles.append(column.heading)
+        if table.compares(column):
+            titles.append(f'Δ {column.title}')
+    return titles
 
 
 def row_cells(table: ResultTable, row: Row) -> list[str]:
     """Texts of a row, as :func:`headers` names them."""
     name = f'{row.name} ({"; ".join(row.notes)})' if row.notes else row.name
-    texts = [name, str(len(row.seeds))]
-    texts += [format_summary(row.summaries.get(c.key)) for c in table.columns]
-    if _compares(table):
-        for column in table.columns:
+    texts = [name, str(len(row.seeds)) + _failed(row)]
+    for column in table.columns:
+        texts.append(_value(row, column))
+        if table.compares(column):
             difference = row.differences.get(column.key)
-            texts.append(format_difference(difference))
+            texts.append(format_difference(difference, column.digits))
     return texts
 
 
 def published_cells(table: ResultTable) -> list[list[str]]:
     """Texts of the published rows; their seeds are not known here."""
-    blanks = [MISSING] * len(table.columns) if _compares(table) else []
-    return [
-        [
-            f'{row.name} [{row.source}]',
-            MISSING,
-            *(
-                format_published(row.values.get(c.title), row.std.get(c.title))
-                for c in table.columns
-            ),
-            *blanks,
-        ]
-        for row in table.published
-    ]
+    rows = []
+    for row in table.published:
+        texts = [f'{row.name} [{row.source}]', MISSING]
+        for column in table.columns:
+            value, std = row.values.get(column.title), row.std.get(column.title)
+            texts.append(format_published(value, std))
+            if table.compares(column):
+                texts.append(MISSING)
+        rows.append(texts)
+    return rows
 
 
 def overview_cells(overview: Overview) -> list[list[str]]:
@@ -105,24 +126,40 @@ def pair_cells(table: ResultTable) -> list[list[str]]:
 
 def provenance(table: ResultTable) -> list[str]:
     """Say where a table's numbers come from: seeds, hashes, versions, device."""
-    records = [stored.record for row in table.rows for stored in row.records]
-    seeds = sorted({record.identity.seed for record in records})
+    records = table.records
+    seeds = sorted({run.seed for row in table.rows for run in row.runs})
+    texts = [f'seeds {", ".join(map(str, seeds))}']
+    texts.append(f'{len(records)} run{"s" * (len(records) != 1)}')
+    texts[-1] += f', {table.hours:.2f} hours'
+    if table.protocol:
+        texts.append(f'config {table.config_hash[:12]}')
+        texts += [
+            f'{row.name}: sha256 {", ".join(hashes)}'
+            for row in table.rows
+            if (hashes := _hashes(row))
+        ]
+    else:
+        texts += sorted({f'{record.task}: {record.protocol}' for record in records})
     versions = {tuple(record.versions.items()) for record in records}
-    texts = [
-        f'seeds {", ".join(map(str, seeds))}',
-        f'config {table.config_hash[:12]}',
-    ]
-    texts += [
-        f'{row.name}: sha256 {", ".join(hashes)}'
-        for row in table.rows
-        if (hashes := _hashes(row))
-    ]
     for group in sorted(versions):
         texts.append(', '.join(f'{name} {number}' for name, number in group))
     texts += sorted({record.device for record in records})
-    if not table.has_baseline:
+    if table.protocol and not table.has_baseline:
         texts.append('no random-initialisation baseline was run')
     return texts
+
+
+def _value(row: Row, column: Column) -> str:
+    if column.key in row.texts:
+        return row.texts[column.key]
+    return format_summary(row.summaries.get(column.key), column.digits)
+
+
+def _failed(row: Row) -> str:
+    failed, diverged = len(row.failures), row.diverged
+    parts = [f'{diverged} diverged'] if diverged else []
+    parts += [f'{failed - diverged} failed'] if failed > diverged else []
+    return f' ({", ".join(parts)})' if parts else ''
 
 
 def _difference_and_p(difference: Difference | None) -> str:
@@ -135,7 +172,3 @@ def _difference_and_p(difference: Difference | None) -> str:
 def _hashes(row: Row) -> list[str]:
     hashes = (s.record.identity.checkpoint_sha256[:12] for s in row.records)
     return list(dict.fromkeys(filter(None, hashes)))
-
-
-def _compares(table: ResultTable) -> bool:
-    return any(row.differences for row in table.rows)

@@ -4,14 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from xml.sax.saxutils import escape
 
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from msbreg_mm.reports.plots import STYLE, WIDTH, Panel, to_svg
 from msbreg_mm.utils.files import write_text
 
 _FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 _PANELS_A_ROW = 3
-# Points, as everything in the figures.
-_GAP, _MARGIN, _LEGEND_ROW, _SWATCH, _LETTER = 14.0, 6.0, 16.0, 9.0, 5.3
+_NAMES_A_ROW = 5
+_LEGEND_LINE = 0.22  # inches
 
 
 def save_figure(svg: str, path: str | Path) -> Path:
@@ -60,51 +64,51 @@ def light_colours() -> dict[str, str]:
     return dict(re.findall(r'(--[\w-]+):\s*(#\w+)', root))
 
 
-def sheet(figures: Sequence[str], legend: Mapping[str, int]) -> str:
-    """Put figures that share their colours on one sheet, with a legend on top.
+def sheet(panels: Sequence[Panel], legend: Mapping[str, str]) -> Figure:
+    """Draw panels that share their colours as one figure, with a legend on top.
 
     Args:
-        figures: From :func:`msbreg_mm.reports.plots.to_svg`, of one width.
-        legend: Name → index of its colour.
+        panels: What is drawn, at most three beside each other.
+        legend: Name → colour.
 
     Returns:
-        SVG of the same kind, at most three figures wide.
+        The figure; see :func:`~msbreg_mm.reports.plots.to_svg`.
     """
-    sizes = [tuple(map(float, _view_box(figure)[2:])) for figure in figures]
-    across = min(_PANELS_A_ROW, len(figures))
-    width = across * max(size[0] for size in sizes) + (across - 1) * _GAP
-    marks, top = _legend(legend, width)
-    parts = []
-    for first in range(0, len(figures), across):
-        row = range(first, min(first + across, len(figures)))
-        for column, index in enumerate(row):
-            left = column * (width + _GAP) / across
-            place = f' x="{left:.2f}" y="{top:.2f}"'
-            place += ' width="{:.2f}" height="{:.2f}"'.format(*sizes[index])
-            parts.append(figures[index].replace('<svg', f'<svg{place}', 1))
-        top += max(sizes[index][1] for index in row) + _GAP
-    head = 'xmlns="http://www.w3.org/2000/svg" version="1.1"'
-    box = (-_MARGIN, -_MARGIN, width + 2 * _MARGIN, top - _GAP + 2 * _MARGIN)
-    head += ' viewBox="{:.2f} {:.2f} {:.2f} {:.2f}"'.format(*box)
-    return '\n'.join([f'<svg {head}>', *marks, *parts, '</svg>'])
+    across = min(_PANELS_A_ROW, len(panels))
+    rows = [panels[i : i + across] for i in range(0, len(panels), across)]
+    heights = [max(panel.height for panel in row) for row in rows]
+    lines = -(-len(legend) // _NAMES_A_ROW)
+    with rc_context(STYLE):
+        figure = Figure(
+            figsize=(across * WIDTH, sum(heights) + _LEGEND_LINE * lines),
+            layout='constrained',
+        )
+        grid = figure.add_gridspec(len(rows), across, height_ratios=heights)
+        for index, panel in enumerate(panels):
+            panel.draw(figure.add_subplot(grid[divmod(index, across)]))
+        if legend:
+            figure.legend(
+                handles=[
+                    Line2D([], [], marker='o', lw=0, color=colour, label=name)
+                    for name, colour in legend.items()
+                ],
+                loc='outside upper left', ncols=min(_NAMES_A_ROW, len(legend)),
+                handletextpad=0.2,
+            )  # fmt: skip
+    return figure
+
+
+def save_sheet(panels: Sequence[Panel], legend: Mapping[str, str], path: Path) -> Path:
+    """Write :func:`sheet` as a file.
+
+    Args:
+        panels: What is drawn.
+        legend: Name → colour.
+        path: ``.svg`` file.
+    """
+    with rc_context(STYLE):
+        return save_figure(to_svg(sheet(panels, legend)), path)
 
 
 def _view_box(svg: str) -> list[str]:
     return re.findall(r'viewBox="([^"]*)"', svg)[0].split()
-
-
-def _legend(legend: Mapping[str, int], width: float) -> tuple[list[str], float]:
-    """Draw names in rows; also return where they end."""
-    marks, left, top = [], 0.0, 2.0
-    for name, index in legend.items():
-        needed = 2 * _SWATCH + _LETTER * len(name) + _GAP
-        if left and left + needed > width:
-            left, top = 0.0, top + _LEGEND_ROW
-        marks.append(
-            f'<rect x="{left + 4:.2f}" y="{top:.2f}" width="{_SWATCH}" '
-            f'height="{_SWATCH}" rx="2" fill="var(--s{index})"/>'
-            f'<text x="{left + 8 + _SWATCH:.2f}" y="{top + _SWATCH - 1:.2f}" '
-            f'font-size="9" fill="var(--ink)">{escape(name)}</text>'
-        )
-        left += needed
-    return marks, top + _LEGEND_ROW if marks else 0.0

@@ -1,15 +1,16 @@
-"""Tables as Markdown, LaTeX, CSV and for the terminal."""
+"""Tables as Markdown, LaTeX, CSV and JSON."""
 
 import csv
 import io
+import json
+import math
+import re
 from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from dataclasses import asdict
+from typing import Any
 
 from msbreg_mm.reports.cells import (
-    FOOTNOTE,
+    footnote,
     headers,
     overview_cells,
     pair_cells,
@@ -18,125 +19,111 @@ from msbreg_mm.reports.cells import (
     row_cells,
 )
 from msbreg_mm.reports.overview import build_overview
-from msbreg_mm.reports.table import Column, ResultTable, Row
+from msbreg_mm.reports.table import ResultTable, Row, Run
 
 _CSV_COLUMNS = (
     'task', 'protocol', 'checkpoint', 'checkpoint_sha256', 'config_hash', 'seed',
     'metric', 'value', 'device', 'wall_time_s', 'finished', 'notes', 'versions',
+    'row', 'levels', 'collapsed', 'failure',
 )  # fmt: skip
+_TEX = {
+    '\\': r'\textbackslash ', '_': r'\_', '%': r'\%', '&': r'\&', '#': r'\#',
+    '$': r'\$', '{': r'\{', '}': r'\}', '~': r'\textasciitilde ',
+    '^': r'\textasciicircum ', '±': r'$\pm$', 'Δ': r'$\Delta$', '–': '--',
+    '·': r'$\cdot$', '−': r'$-$', '×': r'$\times$', 'λ': r'$\lambda$', '’': "'",
+    '→': r'$\rightarrow$', '<': '$<$', '>': '$>$',
+}  # fmt: skip
 
 
 def to_markdown(tables: Sequence[ResultTable]) -> str:
-    """Write GitHub tables: all tasks at a glance, then one per protocol."""
+    """Write GitHub tables: all tasks at a glance, then each with what it rests on."""
     parts = []
     if len(tables) > 1:
         overview = '\n'.join(_pipe_table(overview_cells(build_overview(tables))))
         parts.append(f'### Overview\n\n{overview}')
     for table in tables:
-        names = headers(table)
-        lines = [f'### {table.task}', '', f'Protocol: {table.protocol}', '']
+        lines = [f'### {table.task}', '']
+        if table.protocol:
+            lines += [f'Protocol: {table.protocol}', '']
+        if table.description:
+            lines += [table.description, '']
         rows = [row_cells(table, row) for row in table.rows]
-        lines += _pipe_table([names, *rows, *published_cells(table)])
-        if pairs := pair_cells(table):
+        lines += _pipe_table([headers(table), *rows, *published_cells(table)])
+        if table.protocol and (pairs := pair_cells(table)):
             lines += ['', *_pipe_table(pairs)]
-        parts.append('\n'.join([*lines, '', _provenance(table)]))
-    return '\n\n'.join([*parts, f'{FOOTNOTE}\n'])
+        parts.append(
+            '\n'.join([*lines, '', footnote(table), '', _joined(provenance(table))])
+        )
+    return '\n\n'.join(parts) + '\n'
 
 
 def to_latex(tables: Sequence[ResultTable]) -> str:
     """Write tables with the rules of LaTeX's booktabs package."""
-    parts = []
-    for table in tables:
-        names = headers(table)
-        lines = [
-            f'% {table.task}: {_provenance(table)}',
-            r'\begin{table}',
-            r'  \centering',
-            rf'  \caption{{{_tex(table.task)}. {_tex(table.protocol)}.}}',
-            rf'  \begin{{tabular}}{{l{"r" * (len(names) - 1)}}}',
-            r'    \toprule',
-            tex_row(names),
-            r'    \midrule',
-            *(tex_row(row_cells(table, row)) for row in table.rows),
-        ]
-        if table.published:
-            lines += [r'    \midrule', *map(tex_row, published_cells(table))]
-        lines += [r'    \bottomrule', r'  \end{tabular}', r'\end{table}']
-        parts.append('\n'.join(lines))
-    return '\n\n'.join([*parts, f'% {FOOTNOTE}\n'])
+    return '\n\n'.join(map(_latex_table, tables)) + '\n'
 
 
 def to_csv(tables: Sequence[ResultTable]) -> str:
-    """Write one line per run and metric: all numbers and where they come from."""
+    """Write one line per record and metric as it was logged; failures without one."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(_CSV_COLUMNS)
+    writer = csv.DictWriter(stream, _CSV_COLUMNS, lineterminator='\n')
+    writer.writeheader()
     for table in tables:
         for row in table.rows:
-            for stored in row.records:
-                record, identity = stored.record, stored.record.identity
-                versions = ' '.join(f'{k}={v}' for k, v in record.versions.items())
-                for metric, value in record.metrics.items():
-                    writer.writerow(
-                        [record.task, record.protocol, record.checkpoint,
-                         identity.checkpoint_sha256, identity.config_hash,
-                         identity.seed, metric, value, record.device,
-                         record.wall_time_s, record.finished,
-                         '; '.join(record.notes), versions]
-                    )  # fmt: skip
+            for run in row.runs:
+                writer.writerows(_csv_lines(row, run))
     return stream.getvalue()
 
 
-def print_tables(tables: Sequence[ResultTable], console: Console) -> None:
-    """Show the tables in a terminal."""
-    for result in tables:
-        console.print(Text(result.task, style='bold'))
-        console.print(Text(f'Protocol: {result.protocol}', style='dim'))
-        table = Table(header_style='dim')
-        for index, name in enumerate(headers(result)):
-            table.add_column(name, justify='right' if index else 'left')
-        best = _best(result)
-        for row in result.rows:
-            texts = [Text(text) for text in row_cells(result, row)]
-            for index, column in enumerate(result.columns, start=2):
-                if best.get(column.key) is row:
-                    texts[index].stylize('bold')
-            table.add_row(*texts)
-        if result.published:
-            table.add_section()
-            for line in published_cells(result):
-                table.add_row(*(Text(text, style='dim') for text in line))
-        console.print(table)
-        for pair in pair_cells(result)[1:]:
-            metrics = zip(result.columns, pair[1:], strict=True)
-            differences = '; '.join(f'{c.title} {text}' for c, text in metrics)
-            console.print(Text(f'{pair[0]}: {differences}'), soft_wrap=True)
-        console.print(Text(_provenance(result), style='dim'))
-    if len(tables) > 1:
-        head, *rows = overview_cells(build_overview(tables))
-        overview = Table(title='Overview', title_justify='left', header_style='dim')
-        for index, name in enumerate(head):
-            overview.add_column(name, justify='right' if index else 'left')
-        for row_texts in rows:
-            overview.add_row(*(Text(text) for text in row_texts))
-        console.print(overview)
-    if tables:
-        console.print(Text(FOOTNOTE, style='dim'))
+def to_json(tables: Sequence[ResultTable]) -> str:
+    """Write all numbers, with spread, differences and where they come from."""
+    return dump_json({'tables': [describe(table) for table in tables]})
 
 
-def _provenance(table: ResultTable) -> str:
-    return '; '.join(provenance(table)) + '.'
+def dump_json(content: Any) -> str:
+    """Write JSON; NaN and infinity, which it lacks, become text."""
+    return json.dumps(_finite(content), indent=2, default=str, allow_nan=False) + '\n'
 
 
-def _best(table: ResultTable) -> dict[str, Row]:
-    def mean(row: Row, column: Column) -> float:
-        summary = row.summaries.get(column.key)
-        return summary.mean if summary else float('-inf')
-
+def describe(table: ResultTable) -> dict[str, Any]:
+    """Turn a table into plain lists and dicts, with everything that is known."""
     return {
-        column.key: max(table.rows, key=lambda row: mean(row, column))
-        for column in table.columns
+        'task': table.task,
+        'protocol': table.protocol,
+        'config_hash': table.config_hash,
+        'description': table.description,
+        'reference': table.reference,
+        **table.about,
+        'columns': [asdict(column) for column in table.columns],
+        f'{table.noun}s': [
+            {
+                'name': row.name,
+                'notes': row.notes,
+                'random': row.is_random,
+                **row.about,
+                'summaries': {k: asdict(s) for k, s in row.summaries.items()},
+                'differences': {
+                    k: {**asdict(d), 'significant': d.significant}
+                    for k, d in row.differences.items()
+                },
+                'runs': [_run(run) for run in row.runs],
+            }
+            for row in table.rows
+        ],
+        'published': [asdict(row) for row in table.published],
+        'footnote': footnote(table),
+        'provenance': provenance(table),
     }
+
+
+def tex_row(texts: Sequence[str]) -> str:
+    """Write a row of a LaTeX table, with special characters escaped."""
+    return '    ' + ' & '.join(map(tex, texts)) + r' \\'
+
+
+def tex(text: str) -> str:
+    """Escape a text for LaTeX; a sign before a number becomes a real minus."""
+    text = re.sub(r'(?<![\w.)\]-])-(?=\d)', '−', text)
+    return ''.join(_TEX.get(sign, sign) for sign in text)
 
 
 def pipe(texts: Sequence[str]) -> str:
@@ -145,21 +132,85 @@ def pipe(texts: Sequence[str]) -> str:
 
 
 def _pipe_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    rule = ['---'] + ['---:'] * (len(rows[0]) - 1)
-    return [pipe(rows[0]), pipe(rule), *map(pipe, rows[1:])]
+    rule = pipe(['---'] + ['---:'] * (len(rows[0]) - 1))
+    return [pipe(rows[0]), rule, *map(pipe, rows[1:])]
 
 
-def tex_row(texts: Sequence[str]) -> str:
-    """Write a row of a LaTeX table, with special characters escaped."""
-    return '    ' + ' & '.join(map(_tex, texts)) + r' \\'
+def _latex_table(table: ResultTable) -> str:
+    names = headers(table)
+    about = ' '.join(
+        f'{part.rstrip(".")}.' for part in (table.protocol, table.description) if part
+    )
+    label = re.sub(r'[^a-z0-9]+', '-', table.task.lower()).strip('-')
+    if table.config_hash:
+        label += f'-{table.config_hash[:6]}'
+    lines = [
+        *(f'% {line}' for line in provenance(table)),
+        r'\begin{table}',
+        r'  \centering',
+        rf'  \caption{{{tex(table.task)}. {tex(about)} {tex(footnote(table))}}}',
+        rf'  \label{{tab:{label}}}',
+        rf'  \begin{{tabular}}{{l{"r" * (len(names) - 1)}}}',
+        r'    \toprule',
+        tex_row(names),
+        r'    \midrule',
+        *(tex_row(row_cells(table, row)) for row in table.rows),
+    ]
+    if table.published:
+        lines += [r'    \midrule', *map(tex_row, published_cells(table))]
+    lines += [r'    \bottomrule', r'  \end{tabular}', r'\end{table}']
+    return '\n'.join(lines)
 
 
-def _tex(text: str) -> str:
-    for old, new in (
-        ('\\', r'\textbackslash '), ('_', r'\_'), ('%', r'\%'), ('&', r'\&'),
-        ('#', r'\#'), ('$', r'\$'), ('{', r'\{'), ('}', r'\}'),
-        (' ± ', r' $\pm$ '), ('Δ', r'$\Delta$'), ('–', '--'), ('·', r'$\cdot$'),
-        ('~', r'\textasciitilde '), ('^', r'\textasciicircum '),
-    ):  # fmt: skip
-        text = text.replace(old, new)
-    return text
+def _csv_lines(row: Row, run: Run) -> list[dict[str, Any]]:
+    levels = '; '.join(f'{k}={v}' for k, v in row.about.get('levels', {}).items())
+    collapsed = run.about.get('collapsed')
+    shared = {
+        'row': row.name,
+        'seed': run.seed,
+        'levels': levels,
+        'collapsed': '' if collapsed is None else collapsed,
+        'failure': run.failure.partition('\n')[0],
+    }
+    lines = []
+    for stored in run.stored:
+        record = stored.record
+        origin = {
+            'task': record.task,
+            'protocol': record.protocol,
+            'checkpoint': record.checkpoint,
+            'checkpoint_sha256': record.identity.checkpoint_sha256,
+            'config_hash': record.identity.config_hash,
+            'device': record.device,
+            'wall_time_s': record.wall_time_s,
+            'finished': record.finished,
+            'notes': '; '.join(record.notes),
+            'versions': ' '.join(f'{k}={v}' for k, v in record.versions.items()),
+        }
+        lines += [
+            {**shared, **origin, 'metric': metric, 'value': value}
+            for metric, value in record.metrics.items()
+        ]
+    return lines + ([shared] if run.failure else [])
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        'seed': run.seed,
+        'values': run.values,
+        'failure': run.failure,
+        **run.about,
+        'records': [asdict(stored.record) for stored in run.stored],
+    }
+
+
+def _finite(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(key): _finite(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_finite(value) for value in node]
+    return str(node) if isinstance(node, float) and not math.isfinite(node) else node
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return '; '.join(texts) + '.'

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from msbreg_mm.reports.statistics import Difference, Summary, paired_difference
-from msbreg_mm.reports.table import Column, ResultTable, Row, by_seed
+from msbreg_mm.reports.statistics import (
+    Difference,
+    Summary,
+    mark_after_holm,
+    paired_difference,
+)
+from msbreg_mm.reports.table import ResultTable, Row
+from msbreg_mm.runs.columns import Column
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ def build_overview(tables: Sequence[ResultTable]) -> Overview:
     """Put the first metric of all tables side by side.
 
     Args:
-        tables: From :func:`~msbreg_mm.reports.table.build_tables`.
+        tables: From :func:`~msbreg_mm.reports.build.build_tables`.
 
     Returns:
         The overview; random initialisation first, then in the tables' order.
@@ -63,21 +69,30 @@ def build_pairs(table: ResultTable) -> list[Pair]:
         table: The table; its own Δ columns compare with random initialisation.
 
     Returns:
-        One pair for every two rows; the row with the higher mean of the first
-        metric stands first.
+        One pair for every two rows; the row with the better mean of the first
+        metric stands first. They are corrected for their number.
     """
     rows = [row for row in table.rows if not row.is_random]
     first = table.columns[0]
-    rows.sort(key=lambda row: -_mean(row, first))
-    return [
+    rows.sort(key=lambda row: -_merit(row, first))
+    pairs = [
         Pair(
             (a.name, b.name),
-            [paired_difference(by_seed(a, c), by_seed(b, c)) for c in table.columns],
+            [
+                paired_difference(a.by_seed(column.key), b.by_seed(column.key))
+                for column in table.columns
+            ],
         )
         for a, b in combinations(rows, 2)
     ]
+    found = [d for pair in pairs for d in pair.differences if d is not None]
+    marked = iter(mark_after_holm(found))
+    return [
+        Pair(pair.names, [d and next(marked) for d in pair.differences])
+        for pair in pairs
+    ]
 
 
-def _mean(row: Row, column: Column) -> float:
+def _merit(row: Row, column: Column) -> float:
     summary = row.summaries.get(column.key)
-    return summary.mean if summary else float('-inf')
+    return (column.better or 1) * summary.mean if summary else float('-inf')

@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ _VARIABLES = {_INK: 'var(--ink)', _MUTED: 'var(--muted)', _RULE: 'var(--rule)'} 
     colour: f'var(--s{index})' for index, colour in enumerate(_SERIES)
 }
 # Inches; the page shows it about 480 pixels wide.
-_WIDTH = 4.6
+WIDTH = 4.6
 STYLE: Any = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'msbreg_mm',
@@ -32,6 +33,7 @@ STYLE: Any = {
     'axes.titlelocation': 'left',
     'axes.spines.top': False,
     'axes.spines.right': False,
+    'axes.axisbelow': True,
     'axes.grid': True,
     'grid.color': _RULE,
     'grid.linewidth': 0.6,
@@ -65,14 +67,43 @@ class Palette:
 
     def colour(self, name: str) -> str:
         """Stand-in colour for matplotlib."""
-        return _SERIES[self.css_index(name)]
+        return series_colour(self.css_index(name))
 
     def css_index(self, name: str) -> int:
         """Index of the CSS variable ``--s<index>``."""
         return self.index.setdefault(name, 1 + len(self.index) % (len(_SERIES) - 1))
 
+    def legend(self, names: Iterable[str]) -> dict[str, int]:
+        """Names with the index of their colour."""
+        return {name: self.css_index(name) for name in names}
 
-def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> str:
+
+def series_colour(index: int) -> str:
+    """Stand-in for the CSS variable ``--s<index>``."""
+    return _SERIES[index]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot that is drawn into whatever axes it is given.
+
+    Attributes:
+        draw: Draws it into axes; called under ``rc_context(STYLE)``.
+        height: Inches that it needs at the page's width.
+    """
+
+    draw: Callable[[Axes], None]
+    height: float = 2.7
+
+    def svg(self) -> str:
+        """Draw it alone, as SVG for the page."""
+        with rc_context(STYLE):
+            figure = Figure(figsize=(WIDTH, self.height), layout='constrained')
+            self.draw(figure.add_subplot())
+            return to_svg(figure)
+
+
+def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> Panel:
     """Draw every seed as a dot, with the mean as a bar.
 
     Args:
@@ -80,25 +111,21 @@ def seed_dots(values: Mapping[str, Sequence[float]], label: str, p: Palette) -> 
         label: Axis label.
         p: Colours.
     """
-    with rc_context(STYLE):
-        figure, axes = _figure(_WIDTH, 0.62 + 0.34 * len(values))
+
+    def draw(axes: Axes) -> None:
         for y, (name, points) in enumerate(values.items()):
-            colour = p.colour(name)
-            axes.plot(points, [y] * len(points), 'o', color=colour, alpha=0.55, ms=6)
-            mean = float(np.mean(points))
-            axes.plot([mean, mean], [y - 0.3, y + 0.3], color=colour, lw=2.4)
-        axes.set_yticks(range(len(values)), list(values))
-        axes.tick_params(axis='y', length=0, labelcolor=_INK)
+            draw_seeds(axes, points, y, p.colour(name), 0.3)
+        name_rows(axes, range(len(values)), list(values))
         axes.set_ylim(len(values) - 0.5, -0.5)
-        axes.grid(visible=False, axis='y')
         axes.spines['left'].set_visible(False)
         axes.set_xlabel(label)
-        return to_svg(figure)
+
+    return Panel(draw, 0.62 + 0.34 * len(values))
 
 
 def band_plot(
     bands: Bands, title: str, x_label: str, p: Palette, y_label: str = ''
-) -> str:
+) -> Panel:
     """Draw means over seeds with a band from the lowest to the highest seed.
 
     Args:
@@ -108,8 +135,8 @@ def band_plot(
         p: Colours.
         y_label: Axis label.
     """
-    with rc_context(STYLE):
-        figure, axes = _figure(_WIDTH, 2.7)
+
+    def draw(axes: Axes) -> None:
         for name, (x, curves) in bands.items():
             y, colour = np.asarray(curves, float), p.colour(name)
             if len(y) > 1:
@@ -119,12 +146,13 @@ def band_plot(
             axes.plot(x, y.mean(axis=0), marker=marker, ms=3.5, color=colour)
         _finish(axes, title, x_label)
         axes.set_ylabel(y_label)
-        return to_svg(figure)
+
+    return Panel(draw)
 
 
 def line_plot(
     lines: Lines, title: str, x_label: str, p: Palette, log_y: bool = False
-) -> str:
+) -> Panel:
     """Draw one line per series.
 
     Args:
@@ -134,19 +162,37 @@ def line_plot(
         p: Colours.
         log_y: Logarithmic ordinate.
     """
-    with rc_context(STYLE):
-        figure, axes = _figure(_WIDTH, 2.7)
+
+    def draw(axes: Axes) -> None:
         for name, (x, y) in lines.items():
             axes.plot(x, y, color=p.colour(name))
         if log_y:
             axes.set_yscale('log')
         _finish(axes, title, x_label)
-        return to_svg(figure)
+
+    return Panel(draw)
+
+
+def spectrum_plot(spectra: Mapping[str, Sequence[float]], p: Palette) -> Panel:
+    """Draw singular values over the largest, logarithmically.
+
+    Args:
+        spectra: Checkpoint → singular values, descending.
+        p: Colours.
+    """
+    lines: Lines = {
+        name: (
+            range(1, len(values) + 1),
+            np.maximum(np.asarray(values) / max(values[0], 1e-300), 1e-8).tolist(),
+        )
+        for name, values in spectra.items()
+    }
+    return line_plot(lines, 'Singular values / largest', 'index', p, log_y=True)
 
 
 def bar_plot(
     groups: Mapping[str, Mapping[str, Sequence[float]]], title: str, p: Palette
-) -> str:
+) -> Panel:
     """Draw horizontal lollipops: groups × checkpoints, a dot per seed.
 
     Args:
@@ -155,8 +201,8 @@ def bar_plot(
         p: Colours.
     """
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
-    with rc_context(STYLE):
-        figure, axes = _figure(_WIDTH, 0.7 + 0.11 * len(groups) * (len(names) + 1))
+
+    def draw(axes: Axes) -> None:
         step = 0.8 / max(len(names), 1)
         for row, group in enumerate(groups.values()):
             for index, name in enumerate(names):
@@ -166,19 +212,35 @@ def bar_plot(
                 mean, colour = float(np.mean(points)), p.colour(name)
                 axes.barh(y, mean, height=step * 0.86, color=colour, alpha=0.75)
                 axes.plot(points, [y] * len(points), '|', color=_INK, ms=4, mew=0.8)
-        axes.set_yticks(range(len(groups)), list(groups))
-        axes.tick_params(axis='y', length=0, labelcolor=_INK)
+        name_rows(axes, range(len(groups)), list(groups))
         axes.set_ylim(len(groups) - 0.45, -0.55)
-        axes.grid(visible=False, axis='y')
         _finish(axes, title, '')
-        return to_svg(figure)
+
+    return Panel(draw, 0.7 + 0.11 * len(groups) * (len(names) + 1))
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout='constrained')
-    axes = figure.add_subplot()
-    axes.set_axisbelow(True)
-    return figure, axes
+def draw_seeds(
+    axes: Axes, values: Sequence[float], y: float, colour: str, reach: float
+) -> None:
+    """Draw values as dots on a line and their mean as a bar across it.
+
+    Args:
+        axes: Where.
+        values: One per seed.
+        y: Height of the line.
+        colour: Colour.
+        reach: How far the bar reaches up and down.
+    """
+    mean = float(np.mean(values))
+    axes.plot(values, [y] * len(values), 'o', color=colour, alpha=0.6, ms=5.5)
+    axes.plot([mean, mean], [y - reach, y + reach], color=colour, lw=2.4)
+
+
+def name_rows(axes: Axes, positions: Sequence[float], names: Sequence[str]) -> None:
+    """Put names at the left of horizontal rows, in place of an ordinate."""
+    axes.set_yticks(positions, list(names))
+    axes.tick_params(axis='y', length=0, labelcolor=_INK)
+    axes.grid(visible=False, axis='y')
 
 
 def _finish(axes: Axes, title: str, x_label: str) -> None:

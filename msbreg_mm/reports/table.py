@@ -1,176 +1,206 @@
-"""From result records to tables: one per task and protocol."""
+"""The one model of a table: rows of runs, their spread and their differences."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from msbreg_mm.reports.published import PublishedRow, published_rows
+from msbreg_mm.reports.published import PublishedRow
 from msbreg_mm.reports.statistics import (
     Difference,
     Summary,
+    mark_after_holm,
     paired_difference,
     summarize,
 )
-from msbreg_mm.runs.record import Record, StoredRecord
-
-_PER_SEED = 'per seed'
-PER_SEED_NOTE = 'one pretraining per seed'
+from msbreg_mm.runs.columns import Column
+from msbreg_mm.runs.record import DRAWS_NOTHING, Record, StoredRecord
 
 
-@dataclass(frozen=True)
-class Column:
-    """A metric of a table: its key in the records, its title and scale."""
+@dataclass
+class Run:
+    """One seed of a row.
 
-    key: str
-    title: str
-    scale: float
+    Attributes:
+        seed: The seed.
+        values: Column key → value as tables show it; what is missing was not
+            measured.
+        stored: The records that the values come from.
+        failure: Why numbers are missing; ``''`` if none are, or it is still to run.
+        about: Further facts for JSON and CSV.
+    """
+
+    seed: int
+    values: dict[str, float] = field(default_factory=dict)
+    stored: list[StoredRecord] = field(default_factory=list)
+    failure: str = ''
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Row:
-    """One checkpoint in one table.
+    """What is compared: one checkpoint or one variant.
 
     Attributes:
-        name: Name of the checkpoint, with its hash where two share a name.
-        records: Its records, by seed.
-        summaries: Column key → mean and spread, scaled.
-        differences: Column key → difference to random initialisation, scaled.
-        is_random: Whether this is the random initialisation.
+        name: Name, distinct within the table.
+        runs: One per seed, by seed.
+        summaries: Column key → mean and spread.
+        differences: Column key → difference to the row's reference.
+        is_random: Whether this is random initialisation.
+        is_reference: Whether other rows are compared with it.
         notes: What a reader must know.
+        texts: Column key → text of columns that are no numbers.
+        about: Further facts for JSON and CSV.
     """
 
     name: str
-    records: list[StoredRecord]
-    summaries: dict[str, Summary]
+    runs: Sequence[Run]
+    summaries: dict[str, Summary] = field(default_factory=dict)
     differences: dict[str, Difference] = field(default_factory=dict)
     is_random: bool = False
+    is_reference: bool = False
     notes: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds, ascending."""
-        return [stored.record.identity.seed for stored in self.records]
+        """Seeds with a record, in order."""
+        return [run.seed for run in self.runs if run.stored]
+
+    @property
+    def records(self) -> list[StoredRecord]:
+        """Records of all runs."""
+        return [stored for run in self.runs for stored in run.stored]
+
+    @property
+    def draws_nothing(self) -> bool:
+        """Whether its numbers do not depend on the seed, so that one run is all."""
+        return any(DRAWS_NOTHING in s.record.notes for s in self.records)
+
+    @property
+    def failures(self) -> list[Run]:
+        """Runs that failed."""
+        return [run for run in self.runs if run.failure]
+
+    @property
+    def diverged(self) -> int:
+        """Number of runs that ended with NaN or infinity."""
+        return sum('FloatingPointError' in run.failure for run in self.runs)
+
+    def by_seed(self, key: str) -> dict[int, float]:
+        """Values of a column: seed → value; NaN and infinity are left out."""
+        return {
+            run.seed: run.values[key]
+            for run in self.runs
+            if math.isfinite(run.values.get(key, math.nan))
+        }
 
 
 @dataclass
 class ResultTable:
-    """All rows of one task under one protocol and config.
+    """Rows that may be compared: of one task and protocol, or of one ablation.
 
     Attributes:
-        task: Name of the task.
-        protocol: Protocol label.
-        config_hash: Hash of the config, equal in all rows.
+        task: Name of the task or ablation.
+        protocol: Protocol label; ``''`` where records of several are joined.
+        config_hash: Hash of the config, equal in all rows; ``''`` where not.
         columns: Metrics.
-        rows: Random initialisation first, then by name.
+        rows: In the order in which they are shown.
         published: Reference rows with the same protocol label.
+        noun: What a row is.
+        reference: What differences are to, in words.
+        description: One line.
+        legend: Sentences that belong to the table's own columns.
+        about: Further facts for JSON.
     """
 
     task: str
     protocol: str
     config_hash: str
     columns: list[Column]
-    rows: list[Row]
-    published: list[PublishedRow]
+    rows: Sequence[Row]
+    published: list[PublishedRow] = field(default_factory=list)
+    noun: str = 'checkpoint'
+    reference: str = 'random initialisation'
+    description: str = ''
+    legend: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def has_baseline(self) -> bool:
         """Whether random initialisation is among the rows."""
         return any(row.is_random for row in self.rows)
 
+    @property
+    def records(self) -> list[Record]:
+        """Records of all runs."""
+        return [stored.record for row in self.rows for stored in row.records]
 
-def build_tables(records: Sequence[StoredRecord]) -> list[ResultTable]:
-    """Group records into tables; different protocols or configs never mix.
+    @property
+    def hours(self) -> float:
+        """Hours of all runs."""
+        return sum(record.wall_time_s for record in self.records) / 3600
+
+    def compares(self, column: Column) -> bool:
+        """Whether differences of a column are shown."""
+        return column.compared and any(column.key in r.differences for r in self.rows)
+
+    @property
+    def comparisons(self) -> list[Difference]:
+        """All differences that are shown: the family that is corrected for."""
+        return [
+            difference
+            for row in self.rows
+            for column in self.columns
+            if column.compared and (difference := row.differences.get(column.key))
+        ]
+
+
+def fill(table: ResultTable, reference_of: Callable[[Row], Row | None]) -> ResultTable:
+    """Compute means, spreads and differences from the values of the runs.
 
     Args:
-        records: From :func:`~msbreg_mm.runs.record.read_records`.
+        table: Its rows have runs.
+        reference_of: The row that a row is compared with.
 
     Returns:
-        Tables, by task and protocol.
+        The same table.
     """
-    groups: dict[tuple[str, str, str], list[StoredRecord]] = defaultdict(list)
-    for stored in records:
-        record = stored.record
-        if not record.columns:
-            continue  # of a pretraining: nothing to compare
-        key = (record.task, record.protocol, record.identity.config_hash)
-        groups[key].append(stored)
-    return [_table(*key, groups[key]) for key in sorted(groups)]
-
-
-def scaled(record: Record, column: Column) -> float | None:
-    """Value of a column in a record, as tables show it; ``None`` if absent.
-
-    COCO's evaluation writes -1 where there is no ground truth, e.g. for the AP of
-    large objects.
-    """
-    value = record.metrics.get(column.key)
-    absent = value is None or (value == -1 and column.key.startswith('coco/'))
-    return None if absent or value is None else value * column.scale
-
-
-def by_seed(row: Row, column: Column) -> dict[int, float]:
-    """Values of a column in a row: seed → value, as tables show it."""
-    values = {s.record.identity.seed: scaled(s.record, column) for s in row.records}
-    return {seed: value for seed, value in values.items() if value is not None}
-
-
-def _table(
-    task: str, protocol: str, config_hash: str, records: list[StoredRecord]
-) -> ResultTable:
-    columns = [Column(*column) for column in records[0].record.columns]
-    by_checkpoint: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
-    for stored in records:
-        record = stored.record
-        # One pretraining run per seed: files differ, but they are one row.
-        sha = _PER_SEED if record.per_seed else record.identity.checkpoint_sha256
-        by_checkpoint[record.checkpoint, sha].append(stored)
-    names = [name for name, _ in by_checkpoint]
-    rows = [
-        _row(
-            f'{name} ({sha[:8]})' if names.count(name) > 1 and sha else name,
-            not sha,
-            _newest_by_seed(group),
-            columns,
-        )
-        for (name, sha), group in by_checkpoint.items()
+    for row in table.rows:
+        for column in table.columns:
+            measured = [run for run in row.runs if column.key in run.values]
+            if values := row.by_seed(column.key):
+                row.summaries[column.key] = summarize(list(values.values()))
+            if lost := len(measured) - len(values):
+                row.notes.append(
+                    f'{column.title}: {lost} of {len(measured)} not finite'
+                )
+    for row in table.rows:
+        reference = reference_of(row)
+        if reference is None or reference is row:
+            continue
+        reference.is_reference = True
+        for column in table.columns:
+            pair = row.by_seed(column.key), reference.by_seed(column.key)
+            if difference := paired_difference(*pair):
+                row.differences[column.key] = difference
+    shown = [
+        (row, column.key)
+        for row in table.rows
+        for column in table.columns
+        if column.compared and column.key in row.differences
     ]
-    rows.sort(key=lambda row: (not row.is_random, row.name))
-    baseline = next((row for row in rows if row.is_random), None)
-    for row in rows:
-        if baseline is not None and row is not baseline:
-            row.differences = _differences(row, baseline, columns)
-    return ResultTable(
-        task, protocol, config_hash, columns, rows, published_rows(protocol)
-    )
+    marked = mark_after_holm([row.differences[key] for row, key in shown])
+    for (row, key), difference in zip(shown, marked, strict=True):
+        row.differences[key] = difference
+    return table
 
 
-def _newest_by_seed(records: list[StoredRecord]) -> list[StoredRecord]:
-    """Order by seed; of several pretraining runs of one seed keep the newest."""
-    by_age = sorted(records, key=lambda stored: stored.record.finished)
-    newest = {stored.record.identity.seed: stored for stored in by_age}
-    return [newest[seed] for seed in sorted(newest)]
-
-
-def _row(
-    name: str, is_random: bool, records: list[StoredRecord], columns: list[Column]
-) -> Row:
-    notes = sorted({note for stored in records for note in stored.record.notes})
-    if records[0].record.per_seed:
-        notes.append(PER_SEED_NOTE)
-    devices = {stored.record.device for stored in records}
-    if len(devices) > 1:
-        notes.append('several devices')
-    row = Row(name, records, {}, is_random=is_random, notes=notes)
-    for column in columns:
-        if values := by_seed(row, column):
-            row.summaries[column.key] = summarize(list(values.values()))
-    return row
-
-
-def _differences(row: Row, baseline: Row, columns: list[Column]) -> dict:
-    found = {}
-    for column in columns:
-        pair = by_seed(row, column), by_seed(baseline, column)
-        if difference := paired_difference(*pair):
-            found[column.key] = difference
-    return found
+def best(table: ResultTable, column: Column) -> Row | None:
+    """Row with the best mean of a column; ``None`` where none is better."""
+    rows = [row for row in table.rows if column.key in row.summaries]
+    if len(rows) < 2 or not column.better:
+        return None
+    sign = column.better
+    return max(rows, key=lambda row: sign * row.summaries[column.key].mean)

@@ -18,6 +18,8 @@ from msbreg_mm.utils.typed import (
 
 # Records of another layout are of no use to this version.
 VERSION = 1
+# Note of a record whose numbers do not depend on the seed.
+DRAWS_NOTHING = 'draws nothing: the same for every seed'
 _MOST_COLUMNS = 100
 
 
@@ -58,6 +60,8 @@ class Record:
         scalars: Paths of mmengine's logs, relative to the job's folder.
         per_seed: Whether the checkpoint comes from a pretraining run of this
             seed's own, so that the spread of its row covers pretraining.
+        better: Column key → 1 (more), -1 (less) or 0 (neither) is better, where the
+            key does not say it, see :class:`~msbreg_mm.runs.columns.Column`.
         data: Fingerprint of what it was trained and scored on; ``''`` if unknown.
         version: Layout of this file.
     """
@@ -77,6 +81,7 @@ class Record:
     finished: str = ''
     scalars: list[str] = field(default_factory=list)
     per_seed: bool = False
+    better: dict[str, int] = field(default_factory=dict)
     data: str = ''
     version: int = VERSION
 
@@ -152,6 +157,8 @@ def _record(content: dict[str, Any]) -> Record:
     for key, _, scale in record.columns:
         if not is_number(record.metrics.get(key, 0.0) * scale):
             raise SchemaError(f'metrics.{key} times its scale is no sensible number')
+    if not set(record.better.values()) <= {-1, 0, 1}:
+        raise SchemaError('better holds something else than -1, 0 and 1')
     if len(record.columns) > _MOST_COLUMNS:
         raise SchemaError(f'columns are {len(record.columns)}')
     return record

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msbreg_mm.checkpoints.reference import RANDOM
+from msbreg_mm.runs.columns import Column, unusual
 from msbreg_mm.runs.folder import FINAL_VALIDATION, MATCH_REPORT, PREDICTIONS
 from msbreg_mm.runs.log import Log, read_log
 from msbreg_mm.runs.record import Record
@@ -58,7 +59,7 @@ def make_record(
         )
     metrics, notes = dict(log.val[-1][1]), []
     columns = _columns(job, metrics)
-    if missing := [key for key, _, _ in columns if key not in metrics]:
+    if missing := [c.key for c in columns if c.key not in metrics]:
         if not _found_nothing(job.folder):
             raise ValueError(
                 f'{job.folder}: the final validation has no {missing[0]!r}; it has '
@@ -68,7 +69,7 @@ def make_record(
         # mmdet leaves the metrics out; with no detections they are zero.
         metrics |= dict.fromkeys(missing, 0.0)
         notes.append('nothing detected')
-    for key, _, _ in columns:
+    for key in (column.key for column in columns):
         if not is_number(metrics[key]):
             raise ValueError(
                 f'{job.folder}: {key} is {metrics[key]}, which is no result; did the '
@@ -101,7 +102,7 @@ def _make_record(
     finished: str,
     log: Log,
     metrics: dict[str, float],
-    columns: Sequence[tuple[str, str, float]] = (),
+    columns: Sequence[Column] = (),
     notes: Sequence[str] = (),
 ) -> Record:
     report = _match_report(job)
@@ -113,7 +114,8 @@ def _make_record(
         checkpoint=job.checkpoint.name,
         identity=job.identity,
         metrics=metrics,
-        columns=list(columns),
+        columns=[column.stored for column in columns],
+        better=unusual(columns),
         versions=versions(),
         device=_device(devices),
         wall_time_s=round(wall_time_s, 3),
@@ -127,15 +129,15 @@ def _make_record(
     )
 
 
-def _columns(job: Job, metrics: dict[str, float]) -> list[tuple[str, str, float]]:
+def _columns(job: Job, metrics: dict[str, float]) -> list[Column]:
     if job.task.metrics:
-        return [(m.key, m.title, m.scale) for m in job.task.metrics]
-    known = [column for column in KNOWN_METRICS if column[0] in metrics]
+        return list(job.task.metrics)
+    known = [column for column in KNOWN_METRICS if column.key in metrics]
     if known:
         return known
     if 'CocoMetric' in job.evaluator:
         return [KNOWN_METRICS[0]]
-    return [(key, key, 1.0) for key in sorted(metrics)[:4]]
+    return [Column(key, key, 1.0) for key in sorted(metrics)[:4]]
 
 
 def _found_nothing(folder: Path) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from msbreg_mm.runs.columns import Column
 from msbreg_mm.runs.schedule import Schedule, read_schedule
 
 CONFIG_ROOT = Path(__file__).parents[2] / 'configs'
@@ -33,30 +34,14 @@ TASK_FOLDERS = (CONFIG_ROOT / 'transfer', CONFIG_ROOT / 'demo')
 
 # Shown where a config names no metrics; all are fractions or percent upstream.
 KNOWN_METRICS = (
-    ('coco/bbox_mAP', 'box AP', 100.0),
-    ('coco/segm_mAP', 'mask AP', 100.0),
-    ('pascal_voc/mAP', 'AP', 100.0),
-    ('pascal_voc/AP50', 'AP50', 100.0),
-    ('pascal_voc/AP75', 'AP75', 100.0),
-    ('mIoU', 'mIoU', 1.0),
-    ('accuracy/top1', 'top-1', 1.0),
+    Column('coco/bbox_mAP', 'box AP'),
+    Column('coco/segm_mAP', 'mask AP'),
+    Column('pascal_voc/mAP', 'AP'),
+    Column('pascal_voc/AP50', 'AP50'),
+    Column('pascal_voc/AP75', 'AP75'),
+    Column('mIoU', 'mIoU', 1.0),
+    Column('accuracy/top1', 'top-1', 1.0),
 )
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One column of a task's table.
-
-    Attributes:
-        key: Name in mmengine's ``scalars.json``, e.g. ``'coco/bbox_mAP'``.
-        title: Column title.
-        scale: Factor from the logged value to the shown one; 100 turns the
-            fractions of mmdet's COCO and VOC metrics into percent.
-    """
-
-    key: str
-    title: str
-    scale: float = 100.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +64,7 @@ class Task:
     name: str
     config: str
     protocol: str
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Column, ...]
     description: str
     schedule: Schedule
     gpu_seconds: tuple[float, str] | None = None
@@ -229,13 +214,11 @@ def _own_protocol(path: Path) -> str | None:
     return label.strip()
 
 
-def _metric(item: Any, path: Path) -> Metric:
-    if isinstance(item, str) or not 2 <= len(item) <= 3:
-        raise ValueError(
-            f'{path}: transfer.metrics holds {item!r}; write (key, title) or '
-            "(key, title, scale), e.g. ('coco/bbox_mAP', 'box AP')"
-        )
-    return Metric(str(item[0]), str(item[1]), *(float(scale) for scale in item[2:]))
+def _metric(item: Any, path: Path) -> Column:
+    try:
+        return Column.read(item)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'{path}: transfer.metrics: {error}') from None
 
 
 def _gpu_seconds(given: Any, path: Path) -> tuple[float, str] | None:

@@ -1,12 +1,16 @@
 """The report's part about the pretraining runs: losses, geometry, spectrum."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msbreg_mm.reports.plots import Lines, Palette, line_plot
+from mmengine.logging import print_log
+
+from msbreg_mm.reports.plots import Lines, Palette, Panel, line_plot, spectrum_plot
 from msbreg_mm.runs.log import read_log, train_curve
 from msbreg_mm.transfer.spectrum import Spectrum, read_spectrum
+from msbreg_mm.utils.errors import InputError
 
 # Titles of what msbreg_mm.EmbeddingMonitorHook logs.
 GEOMETRY = {
@@ -27,15 +31,15 @@ class Pretraining:
         names: The runs, as the legend names them.
         losses: Figures of the loss terms.
         geometry: Figures of the embedding geometry.
-        spectrum: Figure of the singular values; empty if none could be made.
+        spectrum: Figure of the singular values; ``None`` if none could be made.
         ranks: Run → its final spectrum.
         notes: What could not be shown, and why.
     """
 
     names: list[str]
-    losses: list[str] = field(default_factory=list)
-    geometry: list[str] = field(default_factory=list)
-    spectrum: str = ''
+    losses: list[Panel] = field(default_factory=list)
+    geometry: list[Panel] = field(default_factory=list)
+    spectrum: Panel | None = None
     ranks: dict[str, Spectrum] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -77,18 +81,15 @@ def _add_spectra(
     for name, folder in folders.items():
         try:
             result.ranks[name] = read_spectrum(folder)
-        except Exception as error:
+        except (InputError, OSError) as error:
             # The tables must not depend on a picture; the page says what is
             # missing.
-            result.notes.append(f'{name}: no spectrum: {error}')
+            note = f'{name}: no spectrum: {error}'
+            print_log(note, 'current', logging.WARNING)
+            result.notes.append(note)
     if result.ranks:
-        spectra: Lines = {
-            name: (range(1, len(s.values) + 1), [max(v, 1e-8) for v in s.values])
-            for name, s in result.ranks.items()
-        }
-        result.spectrum = line_plot(
-            spectra, 'Singular values / largest', 'index', palette, log_y=True
-        )
+        spectra = {name: found.values for name, found in result.ranks.items()}
+        result.spectrum = spectrum_plot(spectra, palette)
 
 
 def _lines(logs: Mapping[str, Sequence[dict]], key: str) -> Lines:

@@ -1,13 +1,14 @@
-"""Write a suite's report: Markdown, LaTeX, CSV and one self-contained HTML page."""
+"""Write a suite's report: tables in four formats and one self-contained HTML page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msbreg_mm.reports import cells, formats
+from msbreg_mm.reports.build import build_tables
 from msbreg_mm.reports.overview import build_overview
 from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import Palette
-from msbreg_mm.reports.table import ResultTable, build_tables, scaled
+from msbreg_mm.reports.table import ResultTable
 from msbreg_mm.runs.record import read_damaged, read_failures, read_records
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
@@ -19,7 +20,7 @@ PAGE = 'report.html'
 
 
 def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path:
-    """Write ``report.html``, ``table.md``, ``table.tex`` and ``table.csv``.
+    """Write ``report.html`` and ``table.md``, ``.tex``, ``.csv`` and ``.json``.
 
     Args:
         work_dir: Folder of the suite.
@@ -46,6 +47,7 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
         'table.md': _markdown(tables, damaged),
         'table.tex': formats.to_latex(tables),
         'table.csv': formats.to_csv(tables),
+        'table.json': formats.to_json(tables),
         PAGE: render_page(work_dir, tables, pretrain_folders(pretrain_dir)),
     }
     failed: list[OutputError] = []
@@ -93,9 +95,8 @@ def render_page(
         damaged=read_damaged(work_dir),
         cells=cells,
         overview=cells.overview_cells(build_overview(tables)),
-        scaled=scaled,
         score=SCORE,
-        hours=sum(s.record.wall_time_s for row in rows for s in row.records) / 3600,
+        hours=sum(table.hours for table in tables),
         runs=sum(len(row.records) for row in rows),
     )
 

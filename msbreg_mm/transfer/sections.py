@@ -1,15 +1,20 @@
 """The report's part about one table: figures and pictures."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msbreg_mm.reports.cells import format_difference
-from msbreg_mm.reports.plots import Palette, band_plot, bar_plot, seed_dots
-from msbreg_mm.reports.table import Column, ResultTable, Row, by_seed
+from mmengine.logging import print_log
+
+from msbreg_mm.reports.findings import findings
+from msbreg_mm.reports.plots import Palette, Panel, band_plot, bar_plot, seed_dots
+from msbreg_mm.reports.table import ResultTable, Row
+from msbreg_mm.runs.columns import Column
 from msbreg_mm.runs.log import read_log
 from msbreg_mm.transfer.details import KINDS, Details, read_details
 from msbreg_mm.transfer.predictions import Picture, compare_predictions
+from msbreg_mm.utils.errors import InputError
 
 # More classes than this are shown as those that differ most.
 _MOST_CLASSES = 12
@@ -21,7 +26,7 @@ class Section:
 
     Attributes:
         table: The numbers.
-        findings: One sentence per checkpoint.
+        findings: How the checkpoints compare, in words.
         dots: Figures of all seeds, one per metric.
         curves: Convergence figures, one per metric.
         classes: Figures of AP by class.
@@ -34,11 +39,11 @@ class Section:
 
     table: ResultTable
     findings: list[str] = field(default_factory=list)
-    dots: list[str] = field(default_factory=list)
-    curves: list[str] = field(default_factory=list)
-    classes: list[str] = field(default_factory=list)
-    sizes: list[str] = field(default_factory=list)
-    recall: list[str] = field(default_factory=list)
+    dots: list[Panel] = field(default_factory=list)
+    curves: list[Panel] = field(default_factory=list)
+    classes: list[Panel] = field(default_factory=list)
+    sizes: list[Panel] = field(default_factory=list)
+    recall: list[Panel] = field(default_factory=list)
     pictures: list[list[Picture]] = field(default_factory=list)
     pictures_seed: int = 0
     notes: list[str] = field(default_factory=list)
@@ -52,53 +57,32 @@ def describe_table(table: ResultTable, palette: Palette) -> Section:
         palette: Colours.
 
     Returns:
-        The section; what fails is named in its notes.
+        The section; files that are missing or damaged are named in its notes.
     """
-    section = Section(table, findings=_findings(table))
+    section = Section(table, findings=findings(table))
     for column in table.columns:
-        values = {row.name: list(by_seed(row, column).values()) for row in table.rows}
-        values = {name: found for name, found in values.items() if found}
+        values = {
+            row.name: list(found.values())
+            for row in table.rows
+            if (found := row.by_seed(column.key))
+        }
         if values:
             section.dots.append(seed_dots(values, column.title, palette))
         if curve := _curves(table, column, palette):
             section.curves.append(curve)
-    try:
-        _add_details(section, palette)
-        _add_pictures(section)
-    except Exception as error:
-        # The tables must not depend on a picture; the page says what is missing.
-        section.notes.append(f'details not shown: {error}')
+    for add in (_add_details, _add_pictures):
+        try:
+            add(section, palette)
+        except (InputError, OSError) as error:
+            # The tables must not depend on a picture; the page says what is missing.
+            note = f'details not shown: {error}'
+            print_log(f'{table.task}: {note}', 'current', logging.WARNING)
+            if note not in section.notes:
+                section.notes.append(note)
     return section
 
 
-def _findings(table: ResultTable) -> list[str]:
-    """Say in words how each checkpoint compares with random initialisation."""
-    sentences = []
-    for row in table.rows:
-        parts = [
-            f'{format_difference(difference).rstrip("*")} {column.title}'
-            for column in table.columns
-            if (difference := row.differences.get(column.key))
-        ]
-        if parts:
-            first = row.differences[table.columns[0].key]
-            sure = (
-                'a single seed says nothing about the spread'
-                if first.n == 1
-                else 'equal over the seeds, so that there is no spread to judge by'
-                if first.low is None
-                else 'beyond seed noise at the 95 % level'
-                if first.significant
-                else 'within seed noise at the 95 % level'
-            )
-            sentences.append(
-                f'{row.name} against random initialisation: {", ".join(parts)} '
-                f'over {first.n} shared seed{"s" * (first.n > 1)}; {sure}.'
-            )
-    return sentences
-
-
-def _curves(table: ResultTable, column: Column, palette: Palette) -> str:
+def _curves(table: ResultTable, column: Column, palette: Palette) -> Panel | None:
     unit = table.rows[0].records[0].record.schedule.get('unit')
     bands = {}
     for row in table.rows:
@@ -114,7 +98,7 @@ def _curves(table: ResultTable, column: Column, palette: Palette) -> str:
             ]
             bands[row.name] = (shared, values)
     label = 'iteration' if unit == 'iter' else 'epoch'
-    return band_plot(bands, column.title, label, palette) if bands else ''
+    return band_plot(bands, column.title, label, palette) if bands else None
 
 
 def _add_details(section: Section, palette: Palette) -> None:
@@ -174,7 +158,7 @@ def _gap(item: tuple[str, dict[str, list[float]]]) -> float:
     return min(means) - max(means)
 
 
-def _add_pictures(section: Section) -> None:
+def _add_pictures(section: Section, palette: Palette) -> None:
     rows: Sequence[Row] = section.table.rows
     shared = set.intersection(*(set(row.seeds) for row in rows))
     if not shared:

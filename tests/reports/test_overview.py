@@ -5,8 +5,8 @@ from scipy import stats
 from test_table import make
 
 from msbreg_mm.reports import cells, formats
+from msbreg_mm.reports.build import build_tables
 from msbreg_mm.reports.overview import build_overview, build_pairs
-from msbreg_mm.reports.table import build_tables
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 
-from msbreg_mm.suite.tasks import Metric, Schedule, find_tasks, load_task, resolve_tasks
+from msbreg_mm.runs.columns import Column
+from msbreg_mm.suite.tasks import Schedule, find_tasks, load_task, resolve_tasks
 
 BODY = """
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=90000)
@@ -22,7 +23,7 @@ def test_task_reads_label_metrics_and_schedule(task_config):
     assert task.name == 'tiny-rcnn_shapes'
     assert task.protocol == 'tiny protocol'
     assert task.metrics == (
-        Metric('coco/bbox_mAP', 'box AP', 100), Metric('coco/segm_mAP', 'mask AP', 100),
+        Column('coco/bbox_mAP', 'box AP', 100), Column('coco/segm_mAP', 'mask AP', 100),
     )  # fmt: skip
     assert task.schedule == Schedule('epoch', 3, 4)
     assert str(task.schedule) == '3 epochs, batch 4'
