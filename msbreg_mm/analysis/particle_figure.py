@@ -15,9 +15,9 @@ from msbreg_mm.analysis.particles import (
     simulate,
     spectra,
     squared_displacement,
-    view_variance,
 )
 from msbreg_mm.analysis.sphere import COLOURS, camera, draw_paths, draw_sphere
+from msbreg_mm.evaluation.geometry import view_variance
 from msbreg_mm.models.losses import (
     BrownianDiffusiveLoss,
     EmbeddingLoss,

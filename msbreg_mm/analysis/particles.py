@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from msbreg_mm.evaluation.geometry import singular_values
 from msbreg_mm.models.losses import (
     BrownianDiffusiveLoss,
     MultiviewCentroidLoss,
@@ -138,19 +139,6 @@ def step_on_sphere(z: Tensor, step: Tensor) -> Tensor:
     return F.normalize(z + tangent, dim=-1)
 
 
-def view_variance(positions: Tensor) -> Tensor:
-    """Mean squared distance of the views from their image's centroid, per step.
-
-    Args:
-        positions: Positions (T, K, N, D).
-
-    Returns:
-        Tensor (T,), in [0, 1].
-    """
-    centred = positions - positions.mean(dim=1, keepdim=True)
-    return centred.square().sum(dim=-1).mean(dim=(1, 2))
-
-
 def spectra(positions: Tensor) -> Tensor:
     """Singular values of each view's (N, D) matrix over √N, averaged over views.
 
@@ -162,7 +150,8 @@ def spectra(positions: Tensor) -> Tensor:
         N is at least D.
     """
     scale = math.sqrt(positions.shape[2])
-    return torch.linalg.svdvals(positions).mean(dim=1) / scale
+    values = [[singular_values(view) for view in step] for step in positions]
+    return torch.stack([torch.stack(step).mean(dim=0) for step in values]) / scale
 
 
 def squared_displacement(positions: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from msbreg_mm.analysis.sphere import (
     draw_sphere,
     project_to_sphere,
 )
+from msbreg_mm.evaluation.geometry import view_variance
 from msbreg_mm.evaluation.trajectory import Trajectory
 from msbreg_mm.reports.figure_files import save_figure
 from msbreg_mm.reports.plots import STYLE, to_svg
@@ -80,9 +82,7 @@ def _snapshots(count: int) -> list[int]:
 
 def view_variances(trajectory: Trajectory) -> np.ndarray:
     """Mean squared distance of views from their image's centroid, (T,)."""
-    z = trajectory.embeddings.astype(np.float64)
-    centred = z - z.mean(axis=1, keepdims=True)
-    return (centred**2).sum(axis=-1).mean(axis=(1, 2))
+    return view_variance(torch.from_numpy(trajectory.embeddings).double()).numpy()
 
 
 def image_cosines(trajectory: Trajectory) -> np.ndarray:

@@ -1,6 +1,6 @@
 """From a config and a checkpoint to embeddings of images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from msbreg_mm.checkpoints.families import flatten, strip
 from msbreg_mm.checkpoints.files import open_path
 from msbreg_mm.checkpoints.loading import check_finite
 from msbreg_mm.checkpoints.reference import RANDOM
-from msbreg_mm.evaluation.extraction import project
+from msbreg_mm.evaluation.extraction import pool_features, project
 from msbreg_mm.utils.random import seeded
 
 LAYERS = ('backbone', 'neck')
@@ -52,15 +52,15 @@ class Embedder(nn.Module):
             images: (N, 3, H, W) uint8.
 
         Returns:
-            (N, D) float32: projector outputs, or the last backbone output, averaged
-            over positions.
+            (N, D) float32: projector outputs, or what the backbone gives, pooled as
+            for probes: :func:`~msbreg_mm.evaluation.extraction.pool_features`.
         """
         x = images.to(self.mean.device).float()
         x = x.flip(1) if self.to_rgb else x
         x = (x - self.mean) / self.std
         if hasattr(self.model, 'backbone'):
             return project(self.model, x)
-        return pool(self.model(x))
+        return pool_features(self.model(x))
 
 
 def build_embedder(
@@ -129,28 +129,27 @@ def embed(network: nn.Module, images: Tensor, batch_size: int = 64) -> Tensor:
     return F.normalize(torch.cat(parts), dim=-1)
 
 
-def pool(output: Any) -> Tensor:
-    """Average a backbone's last output over positions.
+@torch.no_grad()
+def embed_batches(network: nn.Module, loader: Iterable[Any], count: int) -> Tensor:
+    """Embed the first images that a loader of views gives, each in its first view.
 
     Args:
-        output: Tensor or tuple of them: (N, C, H, W) maps, (N, L, C) tokens or
-            (N, C) features.
+        network: In evaluation mode.
+        loader: Batches with ``inputs``: (N, 3, H, W) uint8, or a list of them, one
+            per view.
+        count: At most so many images.
 
     Returns:
-        (N, C) float32.
-
-    Raises:
-        ValueError: If the output has another shape.
+        Unit vectors (N, D) float32 on the CPU, N at most ``count``.
     """
-    last = output[-1] if isinstance(output, (tuple, list)) else output
-    if last.dim() not in (2, 3, 4):
-        raise ValueError(
-            f'the backbone gives {tuple(last.shape)}; expected maps (N, C, H, W), '
-            'tokens (N, L, C) or features (N, C)'
-        )
-    if last.dim() == 4:
-        last = last.mean(dim=(2, 3))
-    return (last.mean(dim=1) if last.dim() == 3 else last).float()
+    parts: list[Tensor] = []
+    for batch in loader:
+        views = batch['inputs']
+        view = views if torch.is_tensor(views) else views[0]
+        parts.append(embed(network, view, len(view)))
+        if sum(map(len, parts)) >= count:
+            break
+    return torch.cat(parts)[:count]
 
 
 def _initialise(model: nn.Module) -> None:

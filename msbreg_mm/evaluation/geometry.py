@@ -125,8 +125,20 @@ def alignment(embeddings: Tensor) -> float:
     if len(z) < 2:
         raise ValueError(f'alignment compares views and needs at least 2, got {len(z)}')
     # Mean over pairs = 2K / (K - 1) times the variance around the centroid.
-    variance = (z - z.mean(dim=0)).square().sum(dim=-1).mean()
-    return float(variance * 2 * len(z) / (len(z) - 1))
+    return float(view_variance(z) * 2 * len(z) / (len(z) - 1))
+
+
+def view_variance(embeddings: Tensor) -> Tensor:
+    """Mean squared distance of the views from their image's centroid.
+
+    Args:
+        embeddings: (…, K, N, D), e.g. of several times.
+
+    Returns:
+        Tensor (…), in [0, 1] for unit vectors.
+    """
+    centred = embeddings - embeddings.mean(dim=-3, keepdim=True)
+    return centred.square().sum(dim=-1).mean(dim=(-2, -1))
 
 
 def per_dimension_std(embeddings: Tensor) -> Tensor:

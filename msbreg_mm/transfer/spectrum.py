@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from msbreg_mm.runs.folder import find_resumable
 from msbreg_mm.runs.run_config import read_run_config, registered_only
-from msbreg_mm.utils.errors import MissingInputError
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.typed import SchemaError, from_data
 from msbreg_mm.utils.upstream import import_scope
@@ -49,7 +49,8 @@ def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
 
     Raises:
         MissingInputError: If there is no checkpoint or no config of the run.
-        ValueError: If the model has no backbone and neck.
+        OptionError: If the model has no backbone and neck.
+        CheckpointError: If the checkpoint does not fit.
     """
     from msbreg_mm.checkpoints import verify_resumable
 
@@ -70,49 +71,32 @@ def read_spectrum(work_dir: Path, images: int = 512) -> Spectrum:
 
 
 def _compute(cfg: Config, checkpoint: Path, images: int) -> Spectrum:
-    from mmengine.registry import MODELS, init_default_scope
-    from mmengine.runner import load_checkpoint
+    from mmengine.registry import init_default_scope
 
-    from msbreg_mm.evaluation.geometry import effective_rank, singular_values
+    from msbreg_mm.evaluation.geometry import singular_values, spectrum_measures
 
     import_scope(cfg.get('default_scope', 'mmpretrain'))
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    if cfg.get('data_preprocessor') and not cfg.model.get('data_preprocessor'):
-        cfg.model.data_preprocessor = cfg.data_preprocessor
-    model = MODELS.build(cfg.model)
-    if not getattr(model, 'with_neck', False):
-        raise ValueError('the model has no backbone and neck to embed with')
-    load_checkpoint(
-        model, str(checkpoint), map_location='cpu', strict=True, logger='silent'
-    )
-    embeddings = _embed(model.eval(), cfg, images)
+    embeddings = _embed(cfg, checkpoint, images)
     values = singular_values(embeddings)
     return Spectrum(
-        [float(value / values[0]) for value in values],
-        effective_rank(embeddings),
+        [float(value / values[0].clamp_min(1e-300)) for value in values],
+        spectrum_measures(values)['effective_rank'],
         embeddings.shape[1],
         embeddings.shape[0],
     )
 
 
-def _embed(model: Any, cfg: Any, images: int) -> Any:
-    import torch
+def _embed(cfg: Config, checkpoint: Path, images: int) -> Any:
     from mmengine.runner import Runner
-    from torch.nn.functional import normalize
 
-    from msbreg_mm.evaluation.extraction import project
+    from msbreg_mm.evaluation.embedding import build_embedder, embed_batches
 
+    if not (cfg.get('model') or {}).get('neck'):
+        raise OptionError('the model has no backbone and neck to embed with')
+    network, _ = build_embedder(cfg, str(checkpoint), 'neck')
     loader = cfg.train_dataloader.copy()
     loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
     loader.update(batch_size=min(loader.get('batch_size', 64), images))
     loader.pop('prefetch_factor', None)
-    parts, count = [], 0
-    with torch.no_grad():
-        for batch in Runner.build_dataloader(loader, seed=0):
-            views = model.data_preprocessor(batch, training=False)['inputs']
-            view = views if torch.is_tensor(views) else views[0]
-            parts.append(normalize(project(model, view), dim=1))
-            count += len(parts[-1])
-            if count >= images:
-                break
-    return torch.cat(parts)[:images]
+    return embed_batches(network, Runner.build_dataloader(loader, seed=0), images)

@@ -10,8 +10,8 @@ from msbreg_mm.analysis.particles import (
     simulate,
     spectra,
     squared_displacement,
-    view_variance,
 )
+from msbreg_mm.evaluation.geometry import view_variance
 from msbreg_mm.models.losses import (
     BrownianDiffusiveLoss,
     MultiviewCentroidLoss,

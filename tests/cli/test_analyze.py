@@ -6,20 +6,25 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from analysis_fixtures import write_images
 from chromium import screenshot
+from mmengine.dataset import pseudo_collate
+from mmpretrain.models import SelfSupDataPreprocessor
 from PIL import Image
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from msbreg_mm.checkpoints import CheckpointError, sha256
 from msbreg_mm.cli.analyze import AnalysisOptions, analyze, run_analysis
 from msbreg_mm.datasets.sample import sample_images
 from msbreg_mm.evaluation import summarize
-from msbreg_mm.evaluation.embedding import build_embedder, embed, pool
+from msbreg_mm.evaluation.embedding import build_embedder, embed
+from msbreg_mm.evaluation.extraction import extract_features
 
 
 def options(config, *checkpoints, **changes):
@@ -144,13 +149,28 @@ def test_random_weights_follow_the_seed(tiny_cfg):
     assert not torch.equal(first(1), first(2))
 
 
-def test_pool_of_maps_tokens_and_features():
-    maps = torch.arange(12.0).view(1, 3, 2, 2)
-    assert pool((None, maps)).tolist() == [[1.5, 5.5, 9.5]]
-    assert pool(maps.flatten(2).mT).tolist() == [[1.5, 5.5, 9.5]]
-    assert pool([torch.ones(2, 3)]).shape == (2, 3)
-    with pytest.raises(ValueError, match=r'gives \(2,\)'):
-        pool(torch.ones(2))
+def test_analysis_and_probes_pool_alike(tiny_cfg, tiny_checkpoint):
+    """Several stages stand side by side, as in the features of a probe."""
+    cfg = copy.deepcopy(tiny_cfg)
+    cfg.model.backbone.out_indices = (1, 3)
+    network, _ = build_embedder(cfg, str(tiny_checkpoint))
+    images = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8)
+    preprocessor = SelfSupDataPreprocessor(**{
+        key: value for key, value in cfg.data_preprocessor.items() if key != 'type'
+    })  # fmt: skip
+    model = SimpleNamespace(
+        data_preprocessor=lambda batch, training: preprocessor(
+            dict(inputs=torch.stack(batch['inputs']), data_samples=None), training
+        ),
+        extract_feat=network.model,
+    )
+    loader = DataLoader(
+        [dict(inputs=image) for image in images], 2, collate_fn=pseudo_collate
+    )
+    parts = [part for _, part in extract_features(model, loader, range(5))]
+    probed = torch.from_numpy(np.concatenate(parts))
+    assert probed.shape == (5, 16 + 64)
+    torch.testing.assert_close(network(images), probed)
 
 
 def broken(tiny_checkpoint, tmp_path, change):

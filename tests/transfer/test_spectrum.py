@@ -1,11 +1,15 @@
 """The spectrum of a pretraining run's last checkpoint."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import Runner
 from PIL import Image
+from torch.nn import functional as F
 
 from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.transfer import spectrum
@@ -94,6 +98,33 @@ def test_spectrum_of_a_real_model(run):
     shares = values[values > 0] / values.sum()
     entropy = -(shares * np.log(shares)).sum()
     assert found.effective_rank == pytest.approx(np.exp(entropy))
+
+
+def seed_all():
+    random.seed(3)
+    np.random.seed(3)
+    torch.manual_seed(3)
+
+
+def test_equals_the_models_own_preprocessing_backbone_and_neck(run):
+    """The road that the report took before there was one for all."""
+    cfg = Config.fromfile(run.parent / 'config.py')
+    init_default_scope('mmpretrain')
+    model = MODELS.build(cfg.model).eval()
+    model.load_state_dict(torch.load(run / 'epoch_1.pth')['state_dict'])
+    loader = Runner.build_dataloader(dict(cfg.train_dataloader), seed=0)
+    parts = []
+    seed_all()
+    with torch.no_grad():
+        for batch in loader:
+            view = model.data_preprocessor(batch, training=False)['inputs'][0]
+            parts.append(model.neck(model.backbone(view))[0])
+    z = F.normalize(torch.cat(parts)[:10], dim=1)
+    values = torch.linalg.svdvals(z.double())
+    (run / spectrum.CACHE).unlink(missing_ok=True)
+    seed_all()
+    found = spectrum.read_spectrum(run, images=10)
+    assert found.values == pytest.approx((values / values[0]).tolist(), abs=1e-5)
 
 
 def test_is_computed_once_per_checkpoint(run, monkeypatch):

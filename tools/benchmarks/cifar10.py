@@ -18,6 +18,7 @@ from method import read_split
 from runs import parser, pretrain, run_missing, show
 
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
+from msbreg_mm.evaluation.extraction import pool_features
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'pretrain'
 CONFIG = '{}_resnet18-cifar_1xb128-coslr-200e_cifar10.py'
@@ -135,9 +136,7 @@ def embed(backbone: torch.nn.Module, images: np.ndarray) -> torch.Tensor:
     parts = []
     for chunk in np.array_split(images, max(1, len(images) // 256)):
         batch = torch.from_numpy(chunk[..., ::-1].transpose(0, 3, 1, 2).copy())
-        maps = backbone((batch - mean) / std)
-        maps = maps[-1] if isinstance(maps, tuple) else maps
-        parts.append(maps.flatten(2).mean(2) if maps.dim() == 4 else maps)
+        parts.append(pool_features(backbone((batch - mean) / std)))
     return torch.cat(parts)
 
 

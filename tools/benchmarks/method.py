@@ -15,6 +15,7 @@ import torch
 from runs import parser, pretrain, run_missing, show
 
 from msbreg_mm.evaluation import effective_rank, knn_accuracy
+from msbreg_mm.evaluation.extraction import pool_features, project
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'demo'
 MSBREG = 'msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py'
@@ -99,9 +100,9 @@ def embed(model: Any, images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     for chunk in np.array_split(images, max(1, len(images) // 256)):
         batch = torch.from_numpy(chunk.transpose(0, 3, 1, 2).copy())
         data = {'inputs': batch, 'data_samples': None}
-        maps = model.backbone(model.data_preprocessor(data)['inputs'])
-        features.append(maps[-1].mean(dim=(2, 3)))
-        embeddings.append(model.neck(maps)[0])
+        inputs = model.data_preprocessor(data)['inputs']
+        features.append(pool_features(model.backbone(inputs)))
+        embeddings.append(project(model, inputs))
     return torch.cat(features), torch.cat(embeddings)
 
 
