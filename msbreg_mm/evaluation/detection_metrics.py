@@ -7,6 +7,7 @@ import this module (``configs/_base_/detection_runtime.py``).
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
@@ -40,7 +41,11 @@ class ExactCocoMetric(FasterCocoMetric):
         ValueError: If another metric is asked for.
     """
 
-    def __init__(self, **kwargs) -> None:
+    cat_ids: Any
+    img_ids: Any
+    _coco_api: Any
+
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if unknown := set(self.metrics) - {'bbox', 'segm'}:
             raise ValueError(
@@ -138,7 +143,7 @@ class ExactVOCMetric(VOCMetric):
         **kwargs: See :class:`mmdet.evaluation.VOCMetric`.
     """
 
-    def __init__(self, legacy_boxes: bool = False, **kwargs) -> None:
+    def __init__(self, legacy_boxes: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if self.metric != 'mAP':
             raise ValueError(f"metric must be 'mAP', got {self.metric!r}")
