@@ -1,7 +1,7 @@
 """Stands for tools/train.py in tests: same arguments and files, no training.
 
-What it does is in the environment: FAKE_MODE=ok|fail|hang|oom|nolog, FAKE_SLEEP
-seconds per epoch; FAKE_FAIL_SEED makes one seed fail.
+What it does is in the environment: FAKE_MODE=ok|fail|hang|oom|nolog|interrupted|hidden,
+FAKE_SLEEP seconds per epoch; FAKE_FAIL_SEED makes one seed fail.
 """
 
 import argparse
@@ -57,6 +57,11 @@ with (vis / 'scalars.json').open('a') as log:
         (work / 'last_checkpoint').write_text(str(work / f'epoch_{epoch}.pth'))
         while mode == 'hang' and epoch == 2:
             time.sleep(0.05)
+        if mode == 'interrupted' and epoch < total:
+            sys.exit(75)
+        if mode == 'hidden' and epoch == 2 > start:  # as torchrun ends
+            (work / 'interrupted.json').write_text('{}')
+            sys.exit(1)
         ap = 0.1 * epoch + gain + 0.01 * args.seed
         line = {'coco/bbox_mAP': ap, 'coco/segm_mAP': ap - 0.05, 'step': epoch}
         if mode == 'nothing':

@@ -14,16 +14,19 @@ from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.runs.schedule import schedule_gaps
+from msbreg_mm.runs.work_dir import claim_work_dir, is_first_process
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
 
 
-def build_runner(options: LaunchOptions) -> Runner:
+def build_runner(options: LaunchOptions, training: bool = True) -> Runner:
     """Build the runner that ``tools/train.py`` and ``tools/test.py`` start.
 
     Args:
         options: Config file and flags.
+        training: Whether it will train: then the work directory is its own until
+            the training ends.
 
     Returns:
         The runner; ``train()`` or ``test()`` starts it.
@@ -32,7 +35,8 @@ def build_runner(options: LaunchOptions) -> Runner:
         InputError: If the config, the checkpoint or the data root is not there (then
             also a ``FileNotFoundError``), a flag needs something that the config
             does not have, the checkpoint cannot be read, or ``load_from`` is none of
-            mmengine's (then also a ``ValueError``).
+            mmengine's (then also a ``ValueError``); if another training uses the
+            work directory, or it cannot be written.
     """
     cfg = resolve_config(options)
     check_data(cfg)
@@ -47,6 +51,8 @@ def build_runner(options: LaunchOptions) -> Runner:
         # Now, not after the data sets have been built; the hook gets what was read.
         path = Path(str(options.checkpoint)).expanduser()
         read_checkpoint(path, trust=options.trust, keep=True)
+    if training and is_first_process(options.launcher):
+        claim_work_dir(cfg.work_dir)
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
@@ -82,7 +88,7 @@ def run_test(
     from msbreg_mm.checkpoints import CheckpointError, verify_resumable
 
     verify_resumable(weights)
-    runner = build_runner(options)
+    runner = build_runner(options, training=False)
     try:
         runner.load_checkpoint(weights, strict=True)
     except RuntimeError as error:

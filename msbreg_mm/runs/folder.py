@@ -14,6 +14,10 @@ FINAL_VALIDATION = 'final_validation.json'
 
 # One JSON object a line: when the run was resumed, where, and what changed.
 RESUMES = 'resumes.jsonl'
+# Of a training that a signal has ended and that waits for being resumed.
+INTERRUPTED = 'interrupted.json'
+# Held by the training that uses the folder.
+TRAINING_LOCK = '.training.lock'
 
 
 def find_resumable(work_dir: str | Path) -> Path | None:

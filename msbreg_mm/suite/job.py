@@ -15,11 +15,12 @@ from pathlib import Path
 
 from submitit.helpers import Checkpointable
 
-from msbreg_mm.runs.folder import FAILURE, find_resumable
+from msbreg_mm.runs.folder import FAILURE, INTERRUPTED, find_resumable
 from msbreg_mm.runs.record import read_record, write_record
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.recording import make_record, read_final_log
 from msbreg_mm.suite.trainer import Trainer, child_environment
+from msbreg_mm.utils.errors import RESUME_CODE
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.locks import FileLock
 from msbreg_mm.utils.typed import is_number
@@ -32,12 +33,20 @@ _STATE = 'job.json'
 _LOG_LINES = 15
 # The last line of a traceback, or what tools/train.py says of bad input.
 _ERROR = re.compile(r'error: |[\w.]+(Error|Exception|Interrupt)\b')
-# Seconds between asking a trainer to end and ending it.
-_GRACE = 5.0
+# Seconds between asking a trainer to end, which it does when it has saved, and
+# ending it.
+_GRACE = 60.0
+# How often a trainer that asks for it is resumed, so that a signal that comes again
+# and again ends at last.
+_RESUMES = 20
 
 
 class JobError(RuntimeError):
     """A job failed; the message holds the reason and the last log lines."""
+
+
+class TrainerInterruptedError(JobError):
+    """A signal has ended the trainer; what it has saved can be resumed."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class JobRun(Checkpointable):
         resume = _last_checkpoint(job.folder) is not None
         started = time.monotonic()
         try:
-            self._call(job, self.trainer.arguments(job, resume), lock_fd)
+            self._train(job, resume, lock_fd)
             if _lacks_validation(job):
                 # Killed between the last checkpoint and the last validation.
                 module = 'msbreg_mm.engine.validate'
@@ -104,6 +113,16 @@ class JobRun(Checkpointable):
             spent = _add_time(job, time.monotonic() - started)
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')
         write_record(job.folder, make_record(job, self.devices, spent, now))
+
+    def _train(self, job: Job, resume: bool, lock_fd: int) -> None:
+        """Train, and go on where a signal to the trainer alone has ended it."""
+        for _ in range(_RESUMES):
+            try:
+                self._call(job, self.trainer.arguments(job, resume), lock_fd)
+                return
+            except TrainerInterruptedError:
+                resume = _last_checkpoint(job.folder) is not None
+        self._call(job, self.trainer.arguments(job, resume), lock_fd)
 
     def _call(self, job: Job, command: list[str], lock_fd: int) -> None:
         log = job.folder / LOG
@@ -125,6 +144,8 @@ class JobRun(Checkpointable):
         finally:
             stop_group(process)
             (job.folder / PROCESS).unlink(missing_ok=True)
+        if code == RESUME_CODE or (code and (job.folder / INTERRUPTED).is_file()):
+            raise TrainerInterruptedError(_explain(code, log, start))
         if code:
             raise JobError(_explain(code, log, start))
 
@@ -176,6 +197,7 @@ def _prepare(job: Job) -> None:
     if state is None:
         write_json(job.folder / _STATE, {'identity': identity, 'wall_time_s': 0.0})
     (job.folder / FAILURE).unlink(missing_ok=True)
+    (job.folder / INTERRUPTED).unlink(missing_ok=True)
 
 
 def _move_aside(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """From a finished run's folder to its result record."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,7 +9,12 @@ from typing import Any
 
 from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.runs.columns import Column, unusual
-from msbreg_mm.runs.folder import FINAL_VALIDATION, MATCH_REPORT, PREDICTIONS
+from msbreg_mm.runs.folder import (
+    FINAL_VALIDATION,
+    MATCH_REPORT,
+    PREDICTIONS,
+    RESUMES,
+)
 from msbreg_mm.runs.log import Log, read_log
 from msbreg_mm.runs.record import Record
 from msbreg_mm.suite.plan import Job
@@ -108,6 +114,7 @@ def _make_record(
     report = _match_report(job)
     if report.get('partial'):
         notes = [*notes, 'partial checkpoint']
+    notes = [*notes, *_resumes(job.folder)]
     return Record(
         task=job.task.name,
         protocol=job.protocol,
@@ -127,6 +134,20 @@ def _make_record(
         per_seed=job.checkpoint.per_seed,
         data=job.data,
     )
+
+
+def _resumes(folder: Path) -> list[str]:
+    """Say how often a run was resumed, and with which other plan."""
+    path = folder / RESUMES
+    lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
+    notes = [f'resumed {len(lines)} time{"s" * (len(lines) > 1)}'] if lines else []
+    for line in lines:
+        entry = convert(json.loads(line), dict[str, Any], RESUMES)
+        if entry.get('changes'):
+            place = f'epoch {entry.get("epoch")}, iteration {entry.get("iteration")}'
+            changes = '; '.join(map(str, entry['changes']))
+            notes.append(f'resumed at {place} with another plan: {changes}')
+    return notes
 
 
 def _columns(job: Job, metrics: dict[str, float]) -> list[Column]:

@@ -10,6 +10,9 @@ from msbreg_mm.utils.console import make_printable
 
 # Set to 1, tools show the traceback of expected errors, too.
 DEBUG = 'MSBREG_DEBUG'
+# Exit code of a training that a signal has ended: it is saved and can be resumed.
+# EX_TEMPFAIL of sysexits.h, try again later.
+RESUME_CODE = 75
 
 
 class InputError(Exception):

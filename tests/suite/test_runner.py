@@ -47,6 +47,26 @@ def test_runs_records_and_then_only_what_is_missing(make_jobs, trainer, tmp_path
     assert len(read_records(suite)) == 6
 
 
+@pytest.mark.parametrize(('mode', 'times'), [('interrupted', 2), ('hidden', 1)])
+def test_interrupted_trainer_is_resumed_and_the_record_says_so(
+    make_jobs, trainer, tmp_path, monkeypatch, mode, times
+):
+    monkeypatch.setenv('FAKE_MODE', mode)
+    jobs = make_jobs(seeds=(0,), checkpoints=['random'])
+    folder = jobs[0].folder
+    folder.mkdir(parents=True, exist_ok=True)
+    changed = {'epoch': 1, 'iteration': 20, 'changes': ['batch_size 4 -> 8']}
+    run_suite(jobs, tmp_path / 'suite', trainer, poll=0.02)
+    assert [call['resume'] for call in calls(jobs[0])] == [False, *[True] * times]
+    (folder / 'result.json').unlink()
+    (folder / 'resumes.jsonl').write_text(json.dumps(changed) + '\n')
+    run_suite(jobs, tmp_path / 'suite', trainer, poll=0.02)
+    assert read_record(folder).notes == [
+        'resumed 1 time',
+        'resumed at epoch 1, iteration 20 with another plan: batch_size 4 -> 8',
+    ]
+
+
 def test_changed_checkpoint_or_config_is_run_again(make_jobs, trainer, tmp_path):
     suite = tmp_path / 'suite'
     jobs = make_jobs(seeds=(0,), checkpoints=['random'])

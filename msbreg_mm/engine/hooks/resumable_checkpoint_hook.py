@@ -1,5 +1,6 @@
 """Saves checkpoints by which a run goes on as if it had not been interrupted."""
 
+import math
 import os
 import time
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from msbreg_mm.engine.resuming.interruption import Interruption, TrainingInterrupted
-from msbreg_mm.engine.resuming.rank_states import State, gather_states
+from msbreg_mm.engine.resuming.rank_states import State, gather_states, unwrap
 from msbreg_mm.engine.resuming.resumption import KEY, read_resumption
 from msbreg_mm.registry import HOOKS
-from msbreg_mm.utils.files import write_text
+from msbreg_mm.runs.folder import INTERRUPTED
+from msbreg_mm.runs.work_dir import check_space
+from msbreg_mm.utils.files import write_json, write_text
 
 _EXTRA = 'inside_ckpt'
 
@@ -54,9 +58,28 @@ class ResumableCheckpointHook(CheckpointHook):
         self._clock = time.monotonic()
 
     def before_train(self, runner: Runner) -> None:
-        """Start the clock."""
+        """Start the clock, and look whether the checkpoints will fit.
+
+        Raises:
+            WorkDirError: If they will not.
+        """
         super().before_train(runner)
         self._clock = time.monotonic()
+        local = Path(self.out_dir)
+        if is_main_process() and local.is_dir():
+            check_space(local, _checkpoint_bytes(runner), self._new_files(runner))
+
+    def _new_files(self, runner: Runner) -> int:
+        """Count the files that will be there at once beside those that are."""
+        total = runner.max_epochs if self.by_epoch else runner.max_iters
+        saved = max(math.ceil(total / self.interval), 1) if self.interval > 0 else 1
+        if self.max_keep_ckpts > 0:
+            saved = min(saved, self.max_keep_ckpts) - len(self.keep_ckpt_ids)
+        else:  # all are kept: whether someone moves them away is not known
+            saved = 1
+        # One more while it is being written, and the best ones.
+        best = len(self.key_indicators) if self.save_best else 0
+        return max(saved, 0) + 1 + best
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Find out where to go on, if this run resumes."""
@@ -174,4 +197,26 @@ class ResumableCheckpointHook(CheckpointHook):
             f'in {runner.work_dir}. Go on with --resume.'
         )
         runner.logger.warning(text)
+        if is_main_process():
+            # torchrun hides the exit code.
+            write_json(
+                Path(runner.work_dir) / INTERRUPTED,
+                {'signal': name, 'iteration': runner.iter},
+            )
         raise TrainingInterrupted(text)
+
+
+def _checkpoint_bytes(runner: Runner) -> int:
+    """Estimate the size of a checkpoint: weights and what the optimizer remembers."""
+    weights = sum(
+        value.numel() * value.element_size()
+        for value in unwrap(runner.model).state_dict().values()
+        if isinstance(value, Tensor)
+    )
+    remembered = 0
+    for group in runner.optim_wrapper.param_groups:
+        copies = 2 if 'betas' in group else int(bool(group.get('momentum')))
+        remembered += copies * sum(
+            p.numel() * p.element_size() for p in group['params'] if p.requires_grad
+        )
+    return weights + remembered

@@ -13,9 +13,8 @@ from mmengine.dist import get_world_size
 from torch import distributed
 
 from msbreg_mm.registry import FUNCTIONS
+from msbreg_mm.utils.errors import RESUME_CODE
 
-# EX_TEMPFAIL of sysexits.h: try again later.
-RESUME_CODE = 75
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 # Seconds for which a data worker outlives a signal to its whole group.
 _WORKER_GRACE = 20
@@ -24,7 +23,7 @@ _WORKER_GRACE = 20
 class TrainingInterrupted(SystemExit):
     """The training was told to stop, has saved, and can be resumed.
 
-    It ends the program with :data:`RESUME_CODE`.
+    It ends the program with :data:`msbreg_mm.utils.errors.RESUME_CODE`.
 
     Args:
         text: What happened and what was saved.

@@ -1,11 +1,13 @@
 """mmengine's training loops, able to stop and to go on at any iteration."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader
 
@@ -18,6 +20,8 @@ from msbreg_mm.engine.resuming.resumption import (
     restore_own_state,
 )
 from msbreg_mm.registry import LOOPS
+from msbreg_mm.runs.folder import INTERRUPTED
+from msbreg_mm.runs.work_dir import release_work_dir
 from msbreg_mm.utils.keys import draw_key, seed_generators
 
 
@@ -74,8 +78,19 @@ class _Resumable:
         begin = self.resumption.position
         return begin.images + (iteration - begin.iteration) * per_iteration
 
+    @contextmanager
+    def _own_run(self) -> Iterator[Interruption]:
+        """Mind signals, and give the work directory back in the end."""
+        try:
+            with Interruption() as interruption:
+                yield interruption
+        finally:
+            release_work_dir(self.runner.work_dir)
+
     def _start(self) -> None:
         """Take up what the checkpoint left, before any hook."""
+        if is_main_process():
+            (Path(self.runner.work_dir) / INTERRUPTED).unlink(missing_ok=True)
         cfg = getattr(self.runner, '_randomness_cfg', {})
         rank = get_rank() if cfg.get('diff_rank_seed') else 0
         self._seed = int(self.runner.seed or 0) - rank
@@ -122,7 +137,7 @@ class ResumableEpochLoop(_Resumable, EpochBasedTrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Train."""
-        with Interruption() as self.interruption:
+        with self._own_run() as self.interruption:
             self._start()
             self.runner.call_hook('before_train')
             begins = self._iter == self._epoch * len(self.dataloader)
@@ -175,7 +190,7 @@ class ResumableIterLoop(_Resumable, IterBasedTrainLoop):
 
     def run(self) -> torch.nn.Module:
         """Train."""
-        with Interruption() as self.interruption:
+        with self._own_run() as self.interruption:
             self._start()
             self.runner.call_hook('before_train')
             self._seed_for('epoch begins', 0)
