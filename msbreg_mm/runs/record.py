@@ -144,7 +144,8 @@ def _record(content: dict[str, Any]) -> Record:
     if isinstance(metrics, dict):
         absent = [k for k, v in metrics.items() if isinstance(v, float) and v != v]
         shown = content.get('columns')
-        keys = [c[0] for c in shown if isinstance(c, list) and c] if shown else []
+        shown = shown if isinstance(shown, list) else []
+        keys = [c[0] for c in shown if isinstance(c, list) and c]
         metrics = {k: v for k, v in metrics.items() if k not in absent or k in keys}
     record = from_data(Record, {**content, 'metrics': metrics})
     if record.wall_time_s < 0:

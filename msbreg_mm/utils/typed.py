@@ -169,7 +169,8 @@ def _scalar(value: Any, hint: Any, where: str) -> Any:
         _expect(value, bool, where)
         return value
     if not is_number(value):
-        said = repr(value)[:40] if isinstance(value, (int, float)) else _kind(value)
+        said = _kind(value)
+        said = repr(value)[:40] if said == 'a number' else said
         raise SchemaError(f'{where} is {said}, expected a finite number')
     if hint is int:
         if value != math.floor(value):
