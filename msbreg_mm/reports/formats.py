@@ -18,6 +18,7 @@ from msbreg_mm.reports.cells import (
     published_cells,
     row_cells,
 )
+from msbreg_mm.reports.escape import csv_cell, markdown, one_line, tex
 from msbreg_mm.reports.overview import build_overview
 from msbreg_mm.reports.table import ResultTable, Row, Run
 
@@ -26,13 +27,6 @@ _CSV_COLUMNS = (
     'metric', 'value', 'device', 'wall_time_s', 'finished', 'notes', 'versions',
     'row', 'levels', 'collapsed', 'failure',
 )  # fmt: skip
-_TEX = {
-    '\\': r'\textbackslash ', '_': r'\_', '%': r'\%', '&': r'\&', '#': r'\#',
-    '$': r'\$', '{': r'\{', '}': r'\}', '~': r'\textasciitilde ',
-    '^': r'\textasciicircum ', '±': r'$\pm$', 'Δ': r'$\Delta$', '–': '--',
-    '·': r'$\cdot$', '−': r'$-$', '×': r'$\times$', 'λ': r'$\lambda$', '’': "'",
-    '→': r'$\rightarrow$', '<': '$<$', '>': '$>$',
-}  # fmt: skip
 
 
 def to_markdown(tables: Sequence[ResultTable]) -> str:
@@ -42,17 +36,19 @@ def to_markdown(tables: Sequence[ResultTable]) -> str:
         overview = '\n'.join(_pipe_table(overview_cells(build_overview(tables))))
         parts.append(f'### Overview\n\n{overview}')
     for table in tables:
-        lines = [f'### {table.task}', '']
+        lines = [f'### {markdown(table.task)}', '']
         if table.protocol:
-            lines += [f'Protocol: {table.protocol}', '']
+            lines += [f'Protocol: {markdown(table.protocol)}', '']
         if table.description:
-            lines += [table.description, '']
+            lines += [markdown(table.description), '']
         rows = [row_cells(table, row) for row in table.rows]
         lines += _pipe_table([headers(table), *rows, *published_cells(table)])
         if table.protocol and (pairs := pair_cells(table)):
             lines += ['', *_pipe_table(pairs)]
         parts.append(
-            '\n'.join([*lines, '', footnote(table), '', _joined(provenance(table))])
+            '\n'.join(
+                [*lines, '', footnote(table), '', markdown(_joined(provenance(table)))]
+            )
         )
     return '\n\n'.join(parts) + '\n'
 
@@ -70,7 +66,8 @@ def to_csv(tables: Sequence[ResultTable]) -> str:
     for table in tables:
         for row in table.rows:
             for run in row.runs:
-                writer.writerows(_csv_lines(row, run))
+                for line in _csv_lines(row, run):
+                    writer.writerow({key: csv_cell(x) for key, x in line.items()})
     return stream.getvalue()
 
 
@@ -120,15 +117,9 @@ def tex_row(texts: Sequence[str]) -> str:
     return '    ' + ' & '.join(map(tex, texts)) + r' \\'
 
 
-def tex(text: str) -> str:
-    """Escape a text for LaTeX; a sign before a number becomes a real minus."""
-    text = re.sub(r'(?<![\w.)\]-])-(?=\d)', '−', text)
-    return ''.join(_TEX.get(sign, sign) for sign in text)
-
-
 def pipe(texts: Sequence[str]) -> str:
     """Write a row of a GitHub table."""
-    return '| ' + ' | '.join(text.replace('|', r'\|') for text in texts) + ' |'
+    return '| ' + ' | '.join(map(markdown, texts)) + ' |'
 
 
 def _pipe_table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -145,7 +136,7 @@ def _latex_table(table: ResultTable) -> str:
     if table.config_hash:
         label += f'-{table.config_hash[:6]}'
     lines = [
-        *(f'% {line}' for line in provenance(table)),
+        *(f'% {one_line(line)}' for line in provenance(table)),
         r'\begin{table}',
         r'  \centering',
         rf'  \caption{{{tex(table.task)}. {tex(about)} {tex(footnote(table))}}}',

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 # Stand-ins that are replaced by CSS variables in the SVG.
 _INK, _MUTED, _RULE = '#010101', '#020202', '#030303'
@@ -20,6 +22,8 @@ _VARIABLES = {_INK: 'var(--ink)', _MUTED: 'var(--muted)', _RULE: 'var(--rule)'} 
 # Inches; the page shows it about 480 pixels wide.
 WIDTH = 4.6
 STYLE: Any = {
+    # A name with $ is a name; no label of ours is a formula.
+    'text.parse_math': False,
     'svg.fonttype': 'none',
     'svg.hashsalt': 'msbreg_mm',
     'font.family': 'sans-serif',
@@ -168,6 +172,7 @@ def line_plot(
             axes.plot(x, y, color=p.colour(name))
         if log_y:
             axes.set_yscale('log')
+            plain_ticks(axes.yaxis)
         _finish(axes, title, x_label)
 
     return Panel(draw)
@@ -263,11 +268,22 @@ def to_svg(figure: Figure) -> str:
     # indentation are a quarter of the rest.
     left_out = r'<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->|(?<=\n)\s+'
     text = re.sub(left_out, '', text, flags=re.S)
-    text = re.sub(r'\n(?=[^<])', ' ', text)  # points of a path on one line
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1', text, count=1, flags=re.S)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r'\1', text, count=1, flags=re.S)
-    text = re.sub(r'<g id="[^"]*"', '<g', text)  # repeated in every figure
-    text = re.sub(r'(\d\.\d\d)\d+', r'\1', text)  # a hundredth of a point
+    # Between tags stand names, which stay as they are.
+    return re.sub(r'<[^>]*>', lambda tag: _short(tag[0]), text).strip()
+
+
+def _short(tag: str) -> str:
+    tag = tag.replace('\n', ' ')  # points of a path on one line
+    tag = re.sub(r'<g id="[^"]*"', '<g', tag)  # repeated in every figure
+    tag = re.sub(r'(\d\.\d\d)\d+', r'\1', tag)  # a hundredth of a point
     for stand_in, variable in _VARIABLES.items():
-        text = text.replace(stand_in, variable)
-    return text.strip()
+        tag = tag.replace(stand_in, variable)
+    return tag
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label the ticks of a logarithmic axis without formulas."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+    axis.set_minor_formatter(NullFormatter())
