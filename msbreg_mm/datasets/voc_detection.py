@@ -30,6 +30,17 @@ class VOCDetectionDataset(VOCDataset):
         **kwargs: See :class:`mmdet.datasets.VOCDataset`.
     """
 
+    def parse_data_info(self, img_info: dict) -> dict:
+        """Read one XML file. See :class:`mmdet.datasets.XMLDataset`.
+
+        Raises:
+            ValueError: If an object's box is not four numbers; names the file.
+        """
+        try:
+            return super().parse_data_info(img_info)
+        except ValueError as error:
+            raise ValueError(f'{img_info["xml_path"]}: {error}') from error
+
     def _parse_instance_info(
         self, raw_ann_info: Any, minus_one: bool = True
     ) -> list[dict]:
@@ -52,4 +63,11 @@ class VOCDetectionDataset(VOCDataset):
 
 
 def _number(item: ElementTree.Element, side: str) -> float:
-    return float(item.findtext(f'bndbox/{side}') or 'nan')
+    text = item.findtext(f'bndbox/{side}')
+    try:
+        return float(text or '')
+    except ValueError:
+        raise ValueError(
+            f'<{side}> of an object {item.findtext("name")!r} must be a number, got '
+            f'{text!r}; `prepare_data.py check` finds all such boxes'
+        ) from None

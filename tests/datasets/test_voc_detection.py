@@ -52,3 +52,12 @@ def test_fractions_and_other_classes(root):
     (left,) = instances(root)[1]
     assert left['bbox'][0] == 8.5
     assert left['bbox_label'] == names[0]
+
+
+def test_broken_box_is_named(root):
+    path = root / 'VOC2007/Annotations/000001.xml'
+    path.write_text(path.read_text().replace('<xmin>9<', '<xmin>nine<', 1))
+    with pytest.raises(
+        ValueError, match=r"000001\.xml: <xmin> .* a number, got 'nine'"
+    ):
+        instances(root)
