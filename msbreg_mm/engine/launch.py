@@ -9,9 +9,11 @@ from mmengine.fileio import put_text
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from msbreg_mm.engine.hooks import RunCheckHook
 from msbreg_mm.engine.resuming.config import use_resumable
 from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
+from msbreg_mm.runs.loaders import watch_loaders
 from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.runs.schedule import schedule_gaps
 from msbreg_mm.runs.work_dir import claim_work_dir, is_first_process
@@ -59,6 +61,9 @@ def build_runner(options: LaunchOptions, training: bool = True) -> Runner:
     use_resumable(cfg)
     runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     runner.logger.addFilter(UpstreamNoise())
+    runner.bad_images = watch_loaders(runner)
+    if not any(isinstance(hook, RunCheckHook) for hook in runner.hooks):
+        runner.register_hook(RunCheckHook())
     for text in schedule_gaps(cfg):
         runner.logger.warning(text)
     if is_main_process():

@@ -87,6 +87,11 @@ def unwrap(model: Any) -> Any:
     return model
 
 
+def mro_names(thing: object) -> list[str]:
+    """Name the classes of an object, so that asking imports no package."""
+    return [cls.__name__ for cls in type(thing).__mro__]
+
+
 class UpstreamNoise(logging.Filter):
     """Drops log lines of upstream packages that users can do nothing about."""
 

@@ -73,9 +73,22 @@ def is_scored(path: Path) -> bool:
 
 
 def check_coco_file(
-    result: CheckResult, path: Path, folder: Path, scored: bool
+    result: CheckResult,
+    path: Path,
+    folder: Path,
+    scored: bool,
+    thorough: bool = True,
+    masks: bool = True,
 ) -> tuple[list, dict, int] | None:
     """Read one file in a child process; None if it cannot be read.
+
+    Args:
+        result: Takes the findings.
+        path: Annotation file.
+        folder: Folder of its images.
+        scored: Whether to ask the evaluators, too.
+        thorough: Whether to draw every mask, which takes most of the time.
+        masks: Whether to look at masks at all.
 
     Returns:
         (id, name) of each label, (width, height, whether there are masks) of each
@@ -84,7 +97,9 @@ def check_coco_file(
     before = dict(result.splits)
     own = CheckResult(result.root, result.max_examples)
     try:
-        own, classes, images, objects = run_in_child(_read, own, path, folder, scored)
+        own, classes, images, objects = run_in_child(
+            _read, own, path, folder, scored, thorough, masks
+        )
     except ChildError as error:
         result.add('unreadable-annotation', path.name, str(error))
         return None
@@ -99,19 +114,21 @@ def _read(
     path: Path,
     folder: Path,
     scored: bool,
+    thorough: bool,
+    masks: bool,
 ) -> Summary:
     # Here: they take seconds, which the other layouts save.
     from msbreg_mm.datasets.check.coco_reading import read_coco
     from msbreg_mm.datasets.check.coco_scoring import score_perfect
 
-    reading = read_coco(note, result, path, str(folder))
+    reading = read_coco(note, result, path, str(folder), thorough, masks)
     fatal = ('unreadable-annotation', 'malformed-record', 'malformed-mask')
     if scored and not any(result.count(kind) for kind in fatal):
         score_perfect(note, reading, path.name)
     images = {}
     for info in reading.infos:
-        masks = any('mask' in item for item in info['instances'])
-        images[info['img_path']] = (info['width'], info['height'], masks)
+        drawn = any('mask' in item for item in info['instances'])
+        images[info['img_path']] = (info['width'], info['height'], drawn)
     objects = sum(len(info['instances']) for info in reading.infos)
     return result, list(zip(reading.ids, reading.names, strict=True)), images, objects
 

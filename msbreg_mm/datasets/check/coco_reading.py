@@ -50,7 +50,12 @@ class CocoReading:
 
 
 def read_coco(
-    note: Callable[[str], None], result: CheckResult, path: Path, folder: str = ''
+    note: Callable[[str], None],
+    result: CheckResult,
+    path: Path,
+    folder: str = '',
+    thorough: bool = True,
+    masks: bool = True,
 ) -> CocoReading:
     """Read a file as mmdet does and collect what it cannot use.
 
@@ -59,6 +64,8 @@ def read_coco(
         result: Takes the findings.
         path: Annotation file.
         folder: Folder of the images.
+        thorough: Whether to count the pixels of every mask.
+        masks: Whether masks are read.
     """
 
     def add(kind: str, text: str) -> None:
@@ -91,7 +98,12 @@ def read_coco(
         pipeline=[],
     )
     reading.infos = [info for info in data.data_list if 'raw' in info]
-    _masks(note, reading, add)
+    if masks:
+        _masks(note, reading, add, thorough)
+    else:
+        for info in reading.infos:
+            for item in info['instances']:
+                item.pop('mask', None)
     return reading
 
 
@@ -236,7 +248,9 @@ def _ids(content: dict[str, list], api: COCO, add: Add) -> None:
             add('unknown-image', text)
 
 
-def _masks(note: Callable[[str], None], reading: CocoReading, add: Add) -> None:
+def _masks(
+    note: Callable[[str], None], reading: CocoReading, add: Add, thorough: bool
+) -> None:
     """Have mmdet's LoadAnnotations take every mask."""
     if not reading.has_masks:
         return
@@ -257,12 +271,13 @@ def _masks(note: Callable[[str], None], reading: CocoReading, add: Add) -> None:
             try:
                 (read,) = loader._process_masks({'instances': [item]})
                 dropped = not flag and item['ignore_flag']
-                area = pixels(read, height, width) if not dropped else 1
+                drawn = thorough and not dropped
+                area = pixels(read, height, width) if drawn else 1
             except Exception as error:
                 add('malformed-mask', f'{label}: {_describe(error)}')
                 continue
             if dropped:
                 text = 'a polygon needs at least 3 points, an RLE size and counts'
-                add('malformed-mask', f'{label}: {text}; mmdet ignores the object')
+                add('ignored-mask', f'{label}: {text}; mmdet ignores the object')
             elif area == 0:
                 add('empty-mask', f'{label}: no pixel')

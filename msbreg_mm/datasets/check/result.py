@@ -23,6 +23,7 @@ ERRORS = {
     'zero-area-box': 'box without area',
     'empty-mask': 'mask without pixels',
     'malformed-mask': 'mask that cannot be decoded or has another size',
+    'ignored-mask': 'mask without an outline: mmdet ignores the object',
     'missing-mask': 'object without a mask beside objects with one',
     'not-scored': 'a perfect prediction is no hit for the evaluator',
     'no-classes': 'all pixels are of one class, or ignored',

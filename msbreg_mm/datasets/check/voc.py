@@ -67,7 +67,7 @@ def check_voc(result: CheckResult, root: Path, decode: bool, progress: bool) -> 
     known: set[str] = set()
     for path in find_voc_lists(root):
         where, stems = path.name, _lines(path)
-        reading = _read(result, root, path, classes, known)
+        reading = read_voc_list(result, root, path, classes, known)
         if reading is None:
             continue
         if not stems:
@@ -92,7 +92,7 @@ def check_voc(result: CheckResult, root: Path, decode: bool, progress: bool) -> 
         }
 
 
-def _read(
+def read_voc_list(
     result: CheckResult,
     root: Path,
     path: Path,

@@ -1,7 +1,7 @@
 """Hooks: everything that happens or changes over the time of a training run."""
 
 from msbreg_mm.engine.hooks.channels_last_hook import ChannelsLastHook
-from msbreg_mm.engine.hooks.class_check_hook import ClassCheckHook
+from msbreg_mm.engine.hooks.class_check_hook import RunCheckHook
 from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingCollapseError,
     EmbeddingMonitorHook,
@@ -16,7 +16,6 @@ from msbreg_mm.engine.hooks.trajectory_hook import TrajectoryHook
 
 __all__ = [
     'ChannelsLastHook',
-    'ClassCheckHook',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
     'LossWeightScheduleHook',
@@ -24,6 +23,7 @@ __all__ = [
     'PreciseBNHook',
     'PretrainedBackboneHook',
     'ResumableCheckpointHook',
+    'RunCheckHook',
     'TargetEMAHook',
     'TrajectoryHook',
 ]

@@ -213,7 +213,7 @@ FAULTS = {
     ),
     'polygon of two points': (
         set_value('annotations', 0, segmentation=[[9, 9, 20, 20]]),
-        {'malformed-mask'},
+        {'ignored-mask'},
         'at least 3 points',
     ),
     'RLE without pixels': (

@@ -8,9 +8,9 @@ from mmengine.config import Config
 from PIL import Image
 from torch import nn
 
-from msbreg_mm.engine.hooks import ClassCheckHook
 from msbreg_mm.engine.launch import build_runner
 from msbreg_mm.evaluation.extraction import describe_dataset
+from msbreg_mm.runs.class_check import check_labels
 from msbreg_mm.runs.config import LaunchOptions
 from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.utils.upstream import import_scope
@@ -27,6 +27,16 @@ def write_split(root, counts):
         (root / name).mkdir(parents=True)
         for index in range(count):
             Image.new('RGB', (8, 8)).save(root / name / f'{index}.jpg')
+
+
+def check(runner, allow_empty=False):
+    check_labels(
+        runner.model,
+        runner.train_dataloader.dataset,
+        runner.val_dataloader.dataset if runner.val_loop else None,
+        runner.logger,
+        allow_empty,
+    )
 
 
 def runner_of(tmp_path, train, val=None, num_classes=3):
@@ -55,7 +65,7 @@ GOOD = {'cat': 2, 'dog': 3, 'eel': 2}
 
 
 def test_silent_on_good_data(tmp_path, caplog):
-    ClassCheckHook().before_train(runner_of(tmp_path, GOOD, GOOD))
+    check(runner_of(tmp_path, GOOD, GOOD))
     assert not [record for record in caplog.records if record.name == 'class check']
 
 
@@ -71,7 +81,7 @@ def test_silent_on_good_data(tmp_path, caplog):
 def test_bad_folders(tmp_path, train, val, num_classes, match):
     runner = runner_of(tmp_path, train, val, num_classes)
     with pytest.raises(ValueError, match=match):
-        ClassCheckHook().before_train(runner)
+        check(runner)
 
 
 def test_labels_out_of_range(tmp_path):
@@ -85,14 +95,14 @@ def test_labels_out_of_range(tmp_path):
     with pytest.raises(
         ValueError, match=r'list.txt\) has labels from 1 to 3, but .*0 t'
     ):
-        ClassCheckHook().before_train(runner)
+        check(runner)
 
 
 def test_warnings(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     train = {'cat': 1, 'dog': 0, 'eel': 2}
     runner = runner_of(tmp_path, train, {'cat': 1, 'dog': 0, 'eel': 1})
-    ClassCheckHook(allow_empty=True).before_train(runner)
+    check(runner, allow_empty=True)
     first, second = (r.message for r in caplog.records if r.name == 'class check')
     assert "1 of 3 classes ('cat') have a single image to train on" in first
     assert 'val (' in second
@@ -111,14 +121,14 @@ def test_several_labels_and_data_sets(tmp_path):
     runner = runner_of(tmp_path, GOOD, num_classes=2)
     runner.train_dataloader.dataset = ConcatDataset([MultiLabel(), MultiLabel()])
     with pytest.raises(ValueError, match=r"1 of 2 classes \('dog'\) have no image"):
-        ClassCheckHook().before_train(runner)
+        check(runner)
 
 
 def test_model_without_classes(tmp_path):
     runner = runner_of(tmp_path, GOOD)
     runner.model = nn.Linear(1, 1)
     with pytest.raises(ValueError, match='Linear has no head with num_classes'):
-        ClassCheckHook().before_train(runner)
+        check(runner)
 
 
 def test_before_training_starts(tmp_path):
