@@ -228,7 +228,7 @@ FAULTS = {
     ),
     'RLE without runs': (
         set_value('annotations', 0, segmentation={'size': [64, 64]}),
-        {'malformed-mask'},
+        {'ignored-mask'},
         'counts',
     ),
     'other categories': (
