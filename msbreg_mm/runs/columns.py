@@ -10,15 +10,21 @@ _NEITHER = {
     'std', 'l2', 'unconverged', 'rank',
 }  # fmt: skip
 _LESS = ('loss', 'error')
+# What upstream's evaluators and this project's probes log as fractions, and what not.
+_FRACTIONS = ('coco/', 'pascal_voc/')
+_AS_SHOWN = (
+    'accuracy/', 'single-label/', 'multi-label/', 'knn/', 'logistic/', 'svm/',
+    'fewshot/', 'geometry/', 'probe/', 'mIoU', 'mAcc', 'aAcc', 'mDice', 'mFscore',
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Column:
     """A number of every run.
 
-    A config writes it as ``(key, title)``, ``(key, title, scale)`` or ``(key, title,
-    scale, better)``; a record keeps ``(key, title, scale)``, and the direction where
-    the key does not say it.
+    A config writes it as ``(key, title, scale)``, ``(key, title, scale, better)``, or
+    ``(key, title)`` where the key says whether it is a fraction; a record keeps
+    ``(key, title, scale)``, and the direction where the key does not say it.
 
     Attributes:
         key: Name in mmengine's ``scalars.json``, e.g. ``'coco/bbox_mAP'``; distinct
@@ -65,7 +71,8 @@ class Column:
                 better)``.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If it is something else, or has no scale and the key does not
+                say it.
         """
         if isinstance(item, Column):
             return item
@@ -74,7 +81,7 @@ class Column:
                 f'{item!r} is no column; write (key, title), (key, title, scale) or '
                 "(key, title, scale, better), e.g. ('coco/bbox_mAP', 'box AP')"
             )
-        scale = float(item[2]) if len(item) > 2 else 100.0
+        scale = float(item[2]) if len(item) > 2 else _scale(str(item[0]))
         better = int(item[3]) if len(item) > 3 else None
         return cls(str(item[0]), str(item[1]), scale, better)
 
@@ -114,6 +121,17 @@ def read_columns(
     """
     columns = [Column.read(item) for item in items]
     return [replace(c, better=(better or {}).get(c.key, c.better)) for c in columns]
+
+
+def _scale(key: str) -> float:
+    if key.startswith(_FRACTIONS):
+        return 100.0
+    if key.startswith(_AS_SHOWN):
+        return 1.0
+    raise ValueError(
+        f'nothing says whether {key!r} is a fraction or a percentage; write (key, '
+        'title, scale): 100 turns a fraction into percent, 1 shows it as it is'
+    )
 
 
 def _direction(key: str) -> int:

@@ -75,6 +75,14 @@ def make_record(
         # mmdet leaves the metrics out; with no detections they are zero.
         metrics |= dict.fromkeys(missing, 0.0)
         notes.append('nothing detected')
+    for column in columns:
+        # The fractions of upstream are at most 1; 100 times a percentage is a slip.
+        if column.scale == 100 and abs(metrics[column.key]) > 1.5:
+            raise ValueError(
+                f'{job.folder}: {column.key} is {metrics[column.key]:g}, no fraction, '
+                f'and would be shown 100 times; write scale 1 in transfer.metrics of '
+                f'{job.task.config}'
+            )
     for key in (column.key for column in columns):
         if not is_number(metrics[key]):
             raise ValueError(

@@ -26,12 +26,16 @@ from typing import Any
 from mmengine.config import Config
 
 from msbreg_mm.runs.columns import Column
+from msbreg_mm.runs.known_keys import nearest
 from msbreg_mm.runs.schedule import Schedule, read_schedule
+from msbreg_mm.utils.errors import OptionError
 
 CONFIG_ROOT = Path(__file__).parents[2] / 'configs'
 # Folders that are searched for tasks given by name.
 TASK_FOLDERS = (CONFIG_ROOT / 'transfer', CONFIG_ROOT / 'demo')
 
+# What ``transfer = dict(…)`` may hold.
+_KEYS = {'protocol', 'description', 'metrics', 'gpu_seconds'}
 # Shown where a config names no metrics; all are fractions or percent upstream.
 KNOWN_METRICS = (
     Column('coco/bbox_mAP', 'box AP'),
@@ -100,6 +104,11 @@ def load_task(path: str | Path) -> Task:
             'be scored; is it a pretraining config?'
         )
     about = cfg.get('transfer') or {}
+    if unknown := sorted(set(about) - _KEYS):
+        raise OptionError(
+            f'{path}: transfer has no {unknown[0]!r}; '
+            + nearest(unknown[0], sorted(_KEYS))
+        )
     return Task(
         name=path.stem,
         config=str(path),

@@ -63,6 +63,11 @@ def test_shipped_tasks_load_and_have_distinct_labels():
         (BODY + 'train_cfg=dict()', 'neither max_epochs nor'),
         (BODY + "transfer=dict(protocol='')", 'non-empty string'),
         (BODY + "x='a'\ntransfer=dict(protocol=x)", 'plain, non-empty string'),
+        (
+            BODY + "transfer=dict(protocl='p')",
+            "has no 'protocl'; did you mean 'protocol'",
+        ),
+        (BODY + "transfer=dict(metrics=[('own/x', 'x')])", 'fraction or a percentage'),
         (BODY + "transfer=dict(metrics=['coco/bbox_mAP'])", r'write \(key, title\)'),
     ],
 )
