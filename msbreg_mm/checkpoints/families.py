@@ -36,7 +36,12 @@ _TARGET = re.compile(
 _ONLINE_FIRST = ('backbone.', 'encoder_q.', 'student.')
 # A layer or block of a backbone, which no head shares by chance.
 _NUMBERED = re.compile(r'\d+\.\d+\.|(layers|blocks|layer|encoder_layer)[._]?\d+\.')
-_WRAPPER = re.compile(r'(^|\.)(module|_orig_mod)\.')
+_WRAPPER = re.compile(
+    r'(?:(?<=\.)|^)(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|'
+    r'_forward_module)\.'
+)
+# Inside a network; `module.` before it belongs to the names of its project.
+_INNER_WRAPPER = re.compile(_WRAPPER.pattern.replace('module|_orig', '_orig', 1))
 _CONTAINER = re.compile(
     r'^(state_dict|model|model_state|model_state_dict|network|net|state_dict_ema|'
     r'model_ema)\.'
@@ -60,7 +65,21 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('moco_v2', (r'encoder_q\.', r'encoder_q\.fc\.0\.weight')),
     ('moco_v3', (r'base_encoder\.',)),
     ('dinov2', (r'(student|teacher)\.(backbone\.)?', r'.*\.ls1\.gamma')),
+    ('dinov3', (r'(student|teacher|model_ema)\.(backbone\.)?', r'.*storage_tokens$')),
     ('dino', (r'(student|teacher)\.',)),
+    (
+        'vjepa2',
+        (
+            r'(target_)?encoder\.',
+            r'predictor\.(backbone\.)?predictor_blocks\.',
+            r'.*rotary|predictor\.backbone\.',
+        ),
+    ),
+    ('ijepa', (r'(target_)?encoder\.', r'predictor\.predictor_blocks\.')),
+    ('simmim', (r'encoder\.layers\.0\.', r'(encoder\.mask_token|decoder\.)')),
+    ('moby', (r'encoder\.layers\.0\.', r'(encoder_k|projector)\.')),
+    ('open_clip', (r'visual\.trunk\.',)),
+    ('clip', (r'visual\.', r'logit_scale$')),
     ('byol', (r'(online_encoder|online_network\w*|online_backbone|online_net)\.',)),
     ('byol', (r'backbone\.', r'(target_network|target_encoder)\.')),
     ('simsiam', (r'encoder\.(conv1|layer1)\.', r'predictor\.')),
@@ -84,6 +103,11 @@ _BY_LAYOUT = {
     'hf_vit': 'huggingface',
     'torchvision_vit': 'torchvision',
     'sequential': 'lightly',
+    'openai_clip': 'clip',
+    'aimv2': 'aimv2',
+    'timm_convnext': 'timm',
+    'fb_convnext': 'convnext',
+    'swin': 'swin',
 }
 
 
@@ -103,6 +127,13 @@ class Backbone:
     def is_target(self) -> bool:
         """Whether this is a momentum (EMA, teacher, target) network."""
         return _TARGET.search(self.prefix) is not None
+
+    def hides(self, other: 'Backbone') -> bool:
+        """Whether the other one is but a part of this network's keys."""
+        inside = self.prefix.startswith(other.prefix) or other.prefix.startswith(
+            self.prefix
+        )
+        return other.layout.name in self.layout.hides and inside
 
 
 def flatten(content: Mapping[str, Any]) -> dict[str, Value]:
@@ -147,9 +178,12 @@ def _flatten(
     budget: _Budget,
 ) -> None:
     around = [*around, id(content)]
+    keys = {key: _INNER_WRAPPER.sub('', str(key)) for key in content}
+    if len(set(keys.values())) < len(keys):  # two networks: their names stay apart
+        keys = {key: str(key) for key in content}
     for key, value in content.items():
         budget.spend(len(around))
-        name = f'{prefix}{key}'
+        name = f'{prefix}{keys[key]}'
         if isinstance(value, Tensor) or (
             isinstance(value, ndarray) and value.dtype.kind in 'fiubc'
         ):
@@ -163,7 +197,7 @@ def _flatten(
 
 
 def find_backbones(keys: Iterable[str]) -> list[Backbone]:
-    """List every ResNet and ViT in a flat state dict."""
+    """List every network of a known layout in a flat state dict."""
     keys = list(keys)
     found = []
     for layout in LAYOUTS:
@@ -171,7 +205,7 @@ def find_backbones(keys: Iterable[str]) -> list[Backbone]:
             match = re.fullmatch(rf'(|.*\.){layout.probe}', key)
             if match:
                 found.append(Backbone(layout, match[1]))
-    return found
+    return [b for b in found if not any(other.hides(b) for other in found)]
 
 
 def find_incomplete(keys: Iterable[str], found: list[Backbone]) -> list[Backbone]:
@@ -255,7 +289,7 @@ def without_container(key: str) -> str:
 
 def strip(key: str) -> str:
     """Remove containers (``state_dict.``) and wrappers (``module.``) from a key."""
-    return _WRAPPER.sub(r'\1', without_container(key))
+    return _WRAPPER.sub('', without_container(key))
 
 
 def family(keys: Iterable[str], backbone: Backbone) -> str:
@@ -274,10 +308,12 @@ def family(keys: Iterable[str], backbone: Backbone) -> str:
         if all(any(re.match(p, key) for key in bare) for p in patterns):
             return name
     if backbone.layout.name == 'timm_vit':
+        if any(key.endswith('storage_tokens') for key in bare):
+            return 'dinov3'
         # DINOv2 has both; deit3 has scales, MAE has a mask token.
         scaled = any(key.endswith('.ls1.gamma') for key in bare)
         tokens = ('mask_token', 'register_tokens')
         return 'dinov2' if scaled and any(k.endswith(tokens) for k in bare) else 'timm'
     if strip(backbone.prefix) == 'backbone.':
         return 'mmpretrain'
-    return _BY_LAYOUT[backbone.layout.name]
+    return _BY_LAYOUT.get(backbone.layout.name, 'huggingface')

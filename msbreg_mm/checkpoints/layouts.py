@@ -2,8 +2,8 @@
 
 The canonical names are mmpretrain's (and, for ResNets, torchvision's):
 ``conv1 bn1 layer1.0.conv1 … layer1.0.downsample.0`` and ``cls_token pos_embed
-patch_embed.projection layers.0.ln1 …``. A :class:`Layout` renames the keys of one
-project to them and back.
+patch_embed.projection layers.0.ln1 …``; timm's for networks that mmpretrain has
+not. A :class:`Layout` renames the keys of one project to them and back.
 """
 
 import re
@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from msbreg_mm.checkpoints import names_resnet, names_vit
+from msbreg_mm.checkpoints import (
+    names_clip,
+    names_conv,
+    names_resnet,
+    names_vit,
+)
 
 State = dict[str, Tensor]
 Rules = tuple[tuple[str, str], ...]
@@ -31,6 +36,7 @@ class Layout:
         to_mm: Pairs (pattern, replacement) of which the first match is applied.
         from_mm: The same in the other direction.
         before: Applied to the whole state dict before ``to_mm``.
+        hides: Layouts whose probe has a match in the keys of this one.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Layout:
     to_mm: Rules = ()
     from_mm: Rules = ()
     before: Callable[[State], State] | None = None
+    hides: tuple[str, ...] = ()
 
     def decode(self, state: Mapping[str, Tensor]) -> tuple[State, list[str]]:
         """Rename to the canonical layout.
@@ -68,7 +75,12 @@ def _rename(key: str, rules: Rules) -> str:
     return key
 
 
-_TOKENS = r'cls_token$|pos_embed$|reg_token$|register_tokens$|dist_token$|patch_embed\.'
+# The projects' own positions and tokens; mask tokens are for pretraining only.
+_TOKENS = (
+    r'cls_token$|pos_embed\w*$|reg_token$|register_tokens$|storage_tokens$|dist_token$'
+    r'|patch_embed\.|attn_pool\.|rel_pos_bias\.|cls_norm\.'
+)
+_EMBEDDINGS = r'embeddings\.(?!mask_token)'
 
 LAYOUTS = (
     Layout('resnet', r'layer1\.0\.conv1\.weight', r'(conv1|bn1|stem|layer\d+)\.'),
@@ -103,10 +115,101 @@ LAYOUTS = (
     ),
     Layout(
         'hf_vit',
-        r'encoder\.layer\.0\.(?:layernorm_before|norm1)\.weight',
-        r'embeddings\.(?!mask_token)|encoder\.|layernorm\.',
+        r'(?:encoder\.layer\.0\.(?:layernorm_before|norm1)|'
+        r'layers\.0\.layernorm_before)\.weight',
+        _EMBEDDINGS + r'|encoder\.|layers\.|layernorm\.|pooler\.layernorm\.',
         names_vit.HF_TO_MM,
         before=names_vit.merge_qkv,
+    ),
+    Layout(
+        'hf_dinov3',
+        r'(?:model\.)?layer\.0\.mlp\.up_proj\.weight',
+        _EMBEDDINGS + r'|(model\.)?layer\.|norm\.',
+        names_vit.HF_DINOV3_TO_MM,
+        before=names_vit.of_hf_dinov3,
+    ),
+    Layout(
+        'hf_vjepa2',
+        r'embeddings\.patch_embeddings\.proj\.weight',
+        _EMBEDDINGS + r'|layer\.|layernorm\.',
+        names_vit.HF_VJEPA2_TO_MM,
+        before=names_vit.merge_qkv,
+        hides=('hf_vit',),
+    ),
+    Layout(
+        'openai_clip',
+        r'ln_post\.weight',
+        r'class_embedding$|positional_embedding$|conv1\.|ln_pre\.|ln_post\.|'
+        r'transformer\.|attn_pool\.',
+        names_clip.OPENAI_TO_MM,
+        before=names_clip.of_openai,
+    ),
+    Layout(
+        'hf_clip',
+        r'embeddings\.class_embedding',
+        _EMBEDDINGS + r'|encoder\.|pre_layr?norm\.|post_layernorm\.',
+        names_clip.HF_TO_MM,
+        before=names_clip.of_huggingface,
+        hides=('hf_siglip',),
+    ),
+    Layout(
+        'hf_siglip',
+        r'embeddings\.patch_embedding\.weight',
+        _EMBEDDINGS + r'|encoder\.|post_layernorm\.|head\.',
+        names_clip.HF_TO_MM,
+        before=names_clip.of_huggingface,
+    ),
+    Layout(
+        'aimv2',
+        r'preprocessor\.patchifier\.proj\.weight',
+        r'preprocessor\.|trunk\.',
+        names_clip.AIMV2_TO_MM,
+    ),
+    Layout(
+        'hf_aimv2',
+        r'embeddings\.rms_norm\.weight',
+        _EMBEDDINGS + r'|encoder\.|rms_norm\.',
+        names_clip.HF_AIMV2_TO_MM,
+        before=names_vit.merge_qkv,
+    ),
+    Layout(
+        'timm_convnext',
+        r'stages\.0\.blocks\.0\.conv_dw\.weight',
+        r'stem\.|stages\.|norm_pre\.|head\.norm\.',
+    ),
+    Layout(
+        'fb_convnext',
+        r'downsample_layers\.0\.0\.weight',
+        r'downsample_layers\.|stages\.|norm\.',
+        names_conv.FB_CONVNEXT_TO_TIMM,
+        before=names_conv.of_convnext,
+    ),
+    Layout(
+        'hf_convnext',
+        r'encoder\.stages\.0\.layers\.0\.dwconv\.weight',
+        r'embeddings\.|encoder\.|layernorm\.',
+        names_conv.HF_CONVNEXT_TO_TIMM,
+        before=names_conv.of_convnext,
+    ),
+    Layout(
+        'hf_dinov3_convnext',
+        r'(?:model\.)?stages\.0\.layers\.0\.depthwise_conv\.weight',
+        r'(model\.)?stages\.|layer_norm\.',
+        names_conv.HF_DINOV3_CONVNEXT_TO_TIMM,
+    ),
+    Layout(
+        'swin',
+        r'layers\.0\.blocks\.0\.norm1\.weight',
+        r'patch_embed\.|layers\.|norm\.|absolute_pos_embed$',
+        before=names_conv.of_swin,
+        hides=('timm_vit',),
+    ),
+    Layout(
+        'hf_swin',
+        r'encoder\.layers\.0\.blocks\.0\.layernorm_before\.weight',
+        _EMBEDDINGS + r'|encoder\.|layernorm\.',
+        names_conv.HF_SWIN_TO_TIMM,
+        before=names_conv.of_swin,
     ),
     Layout(
         'torchvision_vit',

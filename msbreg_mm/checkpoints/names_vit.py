@@ -31,15 +31,18 @@ MM_TO_TIMM = (
     (r'layers\.(\d+)\.', r'blocks.\1.'),
 )
 
-_HF_LAYER = r'encoder\.layer\.(\d+)\.'
+# transformers' files, and what its modules are called since its version 5
+_HF_LAYER = r'(?:encoder\.layer|layers)\.(\d+)\.'
 HF_TO_MM = (
     (r'embeddings\.cls_token', 'cls_token'),
+    (r'embeddings\.distillation_token', 'dist_token'),
     (r'embeddings\.position_embeddings', 'pos_embed'),
     (r'embeddings\.patch_embeddings\.projection\.', 'patch_embed.projection.'),
     (r'embeddings\.register_tokens', 'register_tokens'),
     (r'layernorm\.', 'ln1.'),
-    (_HF_LAYER + r'attention\.attention\.qkv\.', r'layers.\1.attn.qkv.'),
-    (_HF_LAYER + r'attention\.output\.dense\.', r'layers.\1.attn.proj.'),
+    (_HF_LAYER + r'attention\.(?:attention\.)?qkv\.', r'layers.\1.attn.qkv.'),
+    (_HF_LAYER + r'attention\.(?:attention\.)?([qv])_bias', r'layers.\1.attn.\2_bias'),
+    (_HF_LAYER + r'attention\.(?:output\.dense|o_proj)\.', r'layers.\1.attn.proj.'),
     # transformers' ViTModel
     (_HF_LAYER + r'layernorm_before\.', r'layers.\1.ln1.'),
     (_HF_LAYER + r'layernorm_after\.', r'layers.\1.ln2.'),
@@ -49,8 +52,45 @@ HF_TO_MM = (
     (_HF_LAYER + r'norm(\d)\.', r'layers.\1.ln\2.'),
     (_HF_LAYER + r'mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
     (_HF_LAYER + r'mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
+    (_HF_LAYER + r'mlp\.weights_in\.', r'layers.\1.mlp.w12.'),
+    (_HF_LAYER + r'mlp\.weights_out\.', r'layers.\1.mlp.w3.'),
     (_HF_LAYER + r'layer_scale1\.lambda1', r'layers.\1.attn.gamma1.weight'),
     (_HF_LAYER + r'layer_scale2\.lambda1', r'layers.\1.ffn.gamma2.weight'),
+    # transformers' BeitModel and Data2VecVisionModel, of one table or one a block
+    (_HF_LAYER + r'lambda_(\d)', r'layers.\1.gamma_\2'),
+    (
+        _HF_LAYER + r'attention\.(?:attention\.)?relative_position_bias\.',
+        r'layers.\1.attn.',
+    ),
+    (r'(?:encoder\.)?relative_position_bias\.', 'rel_pos_bias.'),
+    (r'pooler\.layernorm\.', 'ln2.'),
+)
+# transformers' DINOv3ViTModel
+_HF_DINOV3_LAYER = r'(?:model\.)?layer\.(\d+)\.'
+HF_DINOV3_TO_MM = (
+    (r'embeddings\.cls_token', 'cls_token'),
+    (r'embeddings\.register_tokens', 'storage_tokens'),
+    (r'embeddings\.patch_embeddings\.', 'patch_embed.projection.'),
+    (r'norm\.', 'ln1.'),
+    (_HF_DINOV3_LAYER + r'norm(\d)\.', r'layers.\1.ln\2.'),
+    (_HF_DINOV3_LAYER + r'attention\.qkv\.', r'layers.\1.attn.qkv.'),
+    (_HF_DINOV3_LAYER + r'attention\.([qv])_bias', r'layers.\1.attn.\2_bias'),
+    (_HF_DINOV3_LAYER + r'attention\.o_proj\.', r'layers.\1.attn.proj.'),
+    (_HF_DINOV3_LAYER + r'layer_scale1\.lambda1', r'layers.\1.attn.gamma1.weight'),
+    (_HF_DINOV3_LAYER + r'layer_scale2\.lambda1', r'layers.\1.ffn.gamma2.weight'),
+    (_HF_DINOV3_LAYER + r'mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
+    (_HF_DINOV3_LAYER + r'mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
+    (_HF_DINOV3_LAYER + r'mlp\.(w\d)\.', r'layers.\1.mlp.\2.'),
+)
+# transformers' VJEPA2Model: its encoder
+_HF_VJEPA2_LAYER = r'layer\.(\d+)\.'
+HF_VJEPA2_TO_MM = (
+    (r'embeddings\.patch_embeddings\.proj\.', 'patch_embed.projection.'),
+    (r'layernorm\.', 'ln1.'),
+    (_HF_VJEPA2_LAYER + r'norm(\d)\.', r'layers.\1.ln\2.'),
+    (_HF_VJEPA2_LAYER + r'attention\.', r'layers.\1.attn.'),
+    (_HF_VJEPA2_LAYER + r'mlp\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
+    (_HF_VJEPA2_LAYER + r'mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
 )
 
 _TORCHVISION_LAYER = (
@@ -91,25 +131,49 @@ MM_TO_TORCHVISION = (
 )
 
 
+_QUERY = re.compile(r'(.*?)(query|q_proj)\.(weight|bias)')
+_SIBLINGS = {
+    'query': ('query', 'key', 'value'),
+    'q_proj': ('q_proj', 'k_proj', 'v_proj'),
+}
+
+
 def merge_qkv(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Join the three projections of Hugging Face's attention into one.
 
     Args:
-        state: Keys of the form ``….attention.attention.{query,key,value}.weight``,
-            shapes (D, D), or ``bias``, shapes (D,).
+        state: Keys of the form ``….{query,key,value}.weight`` or
+            ``….{q,k,v}_proj.weight``, shapes (D, D), or ``bias``, shapes (D,).
 
     Returns:
-        The same with ``….attention.attention.qkv.weight``, (3D, D), query first.
+        The same with ``….qkv.weight``, (3D, D), query first. Biases of query and
+        value alone (BEiT, DINOv3) become ``….q_bias`` and ``….v_bias``.
     """
-    merged = {}
-    for key, value in state.items():
-        match = re.fullmatch(r'(.*attention\.attention\.)query\.(weight|bias)', key)
-        if match:
-            names = [
-                f'{match[1]}{name}.{match[2]}' for name in ('query', 'key', 'value')
-            ]
-            if all(name in state for name in names):
-                merged[f'{match[1]}qkv.{match[2]}'] = cat([state[n] for n in names])
-        elif not re.search(r'attention\.attention\.(key|value)\.', key):
-            merged[key] = value
+    merged = dict(state)
+    for key in state:
+        match = _QUERY.fullmatch(key)
+        if not match:
+            continue
+        stem, kind, part = match.groups()
+        names = [f'{stem}{name}.{part}' for name in _SIBLINGS[kind]]
+        here = [name in state for name in names]
+        if all(here):
+            merged[f'{stem}qkv.{part}'] = cat([merged.pop(name) for name in names])
+        elif part == 'bias' and here == [True, False, True]:
+            merged[f'{stem}q_bias'] = merged.pop(names[0])
+            merged[f'{stem}v_bias'] = merged.pop(names[2])
     return merged
+
+
+def of_hf_dinov3(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Join projections, and name the gated or plain MLP as DINOv3 does."""
+    merged = merge_qkv(state)
+    gated = any('.mlp.gate_proj.' in key for key in merged)
+    names = {'gate_proj': 'w1', 'up_proj': 'w2', 'down_proj': 'w3'}
+    if not gated:
+        names = {'up_proj': 'fc1', 'down_proj': 'fc2'}
+    return {
+        re.sub(r'(?<=\.mlp\.)(\w+_proj)', lambda m: names[m[1]], key): value
+        for key, value in merged.items()
+        if not key.endswith('register_tokens') or value.numel()
+    }
