@@ -6,6 +6,7 @@ imported: the registries find the classes when a config first names them.
 """
 
 import os
+from typing import Any
 import sys
 
 from msbreg_mm import ops
@@ -23,3 +24,12 @@ if 'mmengine.runner' in sys.modules:
     # A tool of upstream imports the package through custom_imports: no later than
     # now must mmengine open a checkpoint without restriction.
     from msbreg_mm.checkpoints import guard as guard
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first asked for."""
+    if name != 'load_backbone_model':
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from msbreg_mm.models.backbones import load_backbone_model
+
+    return load_backbone_model

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from msbreg_mm.checkpoints.known import CONVNEXTS, SWINS
+
 # (bottleneck, blocks per stage) -> depth; He et al., 2016, arXiv 1512.03385, table 1
 _RESNETS = {
     (False, (2, 2, 2, 2)): 18,
@@ -27,13 +29,17 @@ def describe(state: Mapping[str, Tensor]) -> str:
     Returns:
         E.g. ``'resnet50'``, ``'resnet18-c16'`` (16 base channels instead of 64),
         ``'resnet18-c16-stem64'``, ``'resnet50-w128'`` (wide), ``'resnet50-w128-g32'``
-        (grouped), ``'resnet50-deepstem'``, ``'vit_base_patch16'``; ``'unknown'`` where
-        it is neither a ResNet nor a ViT.
+        (grouped), ``'resnet50-deepstem'``, ``'vit_base_patch16'``, ``'convnext_tiny'``,
+        ``'swin_base'``; ``'unknown'`` of other networks.
     """
     if 'layer1.0.conv1.weight' in state:
         return _describe_resnet(state)
     if 'patch_embed.projection.weight' in state:
         return _describe_vit(state)
+    if 'stages.0.blocks.0.conv_dw.weight' in state:
+        return _describe_convnext(state)
+    if 'layers.0.blocks.0.norm1.weight' in state:
+        return _describe_swin(state)
     return 'unknown'
 
 
@@ -100,6 +106,25 @@ def _describe_vit(state: Mapping[str, Tensor]) -> str:
     dims, layers = weight.shape[0], count(state, r'layers\.(\d+)\.')
     size = _VITS.get((dims, layers), f'{dims}x{layers}')
     return f'vit_{size}_patch{weight.shape[-1]}'
+
+
+def _describe_convnext(state: Mapping[str, Tensor]) -> str:
+    stages = range(count(state, r'stages\.(\d+)\.'))
+    depths = tuple(count(state, rf'stages\.{i}\.blocks\.(\d+)\.') for i in stages)
+    width = state['stages.0.blocks.0.conv_dw.weight'].shape[0]
+    kind = 'convnextv2' if 'stages.0.blocks.0.mlp.grn.weight' in state else 'convnext'
+    size = CONVNEXTS.get((depths, width))
+    return f'{kind}_{size}' if size else f'{kind}-{width}-{list(depths)}'
+
+
+def _describe_swin(state: Mapping[str, Tensor]) -> str:
+    stages = range(count(state, r'layers\.(\d+)\.'))
+    depths = tuple(count(state, rf'layers\.{i}\.blocks\.(\d+)\.') for i in stages)
+    width = state['layers.0.blocks.0.norm1.weight'].shape[0]
+    second = 'layers.0.blocks.0.attn.logit_scale' in state
+    size = SWINS.get((depths, width))
+    kind = 'swinv2' if second else 'swin'
+    return f'{kind}_{size}' if size else f'{kind}-{width}-{list(depths)}'
 
 
 def _resnet_keys(state: Mapping[str, Tensor]) -> list[str]:

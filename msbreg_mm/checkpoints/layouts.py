@@ -170,7 +170,26 @@ LAYOUTS = (
         r'embeddings\.rms_norm\.weight',
         _EMBEDDINGS + r'|encoder\.|rms_norm\.',
         names_clip.HF_AIMV2_TO_MM,
+        before=names_clip.of_huggingface,
+    ),
+    Layout(
+        'capi',
+        r'encoder\.blocks\.0\.residual1\.norm\.weight',
+        r'registers$|patch_embed\.|encoder\.',
+        names_vit.CAPI_TO_MM,
         before=names_vit.merge_qkv,
+    ),
+    Layout(
+        'radio',
+        r'radio_model\.model\.patch_generator\.embedder\.weight',
+        r'radio_model\.model\.',
+    ),
+    Layout(
+        'hf_hiera',
+        r'encoder\.stages\.0\.layers\.0\.layernorm_before\.weight',
+        _EMBEDDINGS + r'|encoder\.|pooler\.layernorm\.',
+        names_conv.HF_HIERA_TO_TIMM,
+        before=names_conv.of_hf_hiera,
     ),
     Layout(
         'timm_convnext',

@@ -77,6 +77,14 @@ HF_SWIN_TO_TIMM = (
     (_HF_SWIN + r'mlp\.fc(\d)\.', r'layers.\1.blocks.\2.mlp.fc\3.'),
     (r'encoder\.layers\.(\d+)\.', r'layers.\1.'),
 )
+# transformers' HieraModel, after its blocks were numbered through
+HF_HIERA_TO_TIMM = (
+    (r'embeddings\.patch_embeddings\.projection\.', 'patch_embed.proj.'),
+    (r'embeddings\.position_embeddings', 'pos_embed'),
+    (r'pooler\.layernorm\.', 'head.norm.'),
+    (r'blocks\.(\d+)\.layernorm_before\.', r'blocks.\1.norm1.'),
+    (r'blocks\.(\d+)\.layernorm_after\.', r'blocks.\1.norm2.'),
+)
 _FIXED = ('relative_position_index', 'relative_coords_table', 'attn_mask')
 
 
@@ -104,5 +112,16 @@ def of_swin(state: State) -> State:
         re.sub(
             r'(?<=layers\.)(\d+)(?=\.downsample\.)', lambda m: str(int(m[1]) + 1), key
         ): value
+        for key, value in state.items()
+    }
+
+
+def of_hf_hiera(state: State) -> State:
+    """Number the blocks of all stages through, as the authors and timm do."""
+    pattern = re.compile(r'encoder\.stages\.(\d+)\.layers\.(\d+)\.')
+    places = {(int(m[1]), int(m[2])) for key in state if (m := pattern.match(key))}
+    number = {place: str(i) for i, place in enumerate(sorted(places))}
+    return {
+        pattern.sub(lambda m: f'blocks.{number[int(m[1]), int(m[2])]}.', key): value
         for key, value in state.items()
     }

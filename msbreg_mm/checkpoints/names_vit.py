@@ -93,6 +93,19 @@ HF_VJEPA2_TO_MM = (
     (_HF_VJEPA2_LAYER + r'mlp\.fc2\.', r'layers.\1.ffn.layers.1.'),
 )
 
+# CAPI's encoder
+_CAPI_BLOCK = r'encoder\.blocks\.(\d+)\.'
+CAPI_TO_MM = (
+    (r'registers$', 'reg_token'),
+    (r'patch_embed\.', 'patch_embed.projection.'),
+    (_CAPI_BLOCK + r'residual([12])\.norm\.', r'layers.\1.ln\2.'),
+    (_CAPI_BLOCK + r'residual1\.fn\.qkv\.', r'layers.\1.attn.qkv.'),
+    (_CAPI_BLOCK + r'residual1\.fn\.proj\.', r'layers.\1.attn.proj.'),
+    (_CAPI_BLOCK + r'residual1\.fn\.rope\.', r'layers.\1.attn.rope.'),
+    (_CAPI_BLOCK + r'residual2\.fn\.fc1\.', r'layers.\1.ffn.layers.0.0.'),
+    (_CAPI_BLOCK + r'residual2\.fn\.fc2\.', r'layers.\1.ffn.layers.1.'),
+)
+
 _TORCHVISION_LAYER = (
     ('ln_', 'ln'),
     ('self_attention.in_proj_', 'attn.qkv.'),

@@ -8,20 +8,31 @@ from typing import Any, Literal
 from torch import Tensor
 
 from msbreg_mm.checkpoints import families
-from msbreg_mm.checkpoints.architectures import describe, is_bottleneck
+from msbreg_mm.checkpoints.architectures import count, describe, is_bottleneck
 from msbreg_mm.checkpoints.errors import CheckpointError
+from msbreg_mm.checkpoints.facts import read_facts
 from msbreg_mm.checkpoints.families import Backbone
 from msbreg_mm.checkpoints.files import PathLike, read_path, sha256, weight_files
+from msbreg_mm.checkpoints.known import known_size
 from msbreg_mm.checkpoints.values import PlainTensors
 
 Source = Literal['online', 'target']
 
 # Of these the authors evaluate the teacher; of all others the trained network.
-_TARGET_BY_DEFAULT = ('dino', 'dinov2')
+_TARGET_BY_DEFAULT = ('dino', 'dinov2', 'dinov3', 'ijepa', 'vjepa2')
 # C4 detectors keep the last ResNet stage in the box head (mmdet, detectron2).
 _LAST_STAGE = re.compile(
     r'^(?:.*\.)?(?:roi_head\.shared_head\.(?=layer4\.)|roi_heads\.(?=res5\.))'
 )
+# Families of heads (:mod:`msbreg_mm.checkpoints.known`) where not the format's.
+_HEADS = {
+    'hf_clip': 'clip',
+    'openai_clip': 'clip',
+    'hf_siglip': 'siglip',
+    'hf_aimv2': 'aimv2',
+    'hf_dinov3': 'dinov3',
+    'hf_vjepa2': 'vjepa2',
+}
 _META = ('epoch', 'iter', 'step', 'arch', 'experiment_name', 'mmengine_version')
 
 
@@ -40,6 +51,9 @@ class Checkpoint:
         style: Where a bottleneck block's stride stands: ``'pytorch'`` (3×3) or
             ``'caffe'`` (1×1); None if the file does not say.
         num_heads: Attention heads of a ViT; None if the file does not say.
+        said_heads: The same, only where the file itself says it.
+        layout: How the file names the network's parameters.
+        facts: What the file says of its architecture beside the weights.
         meta: Small facts from the file (epoch, iteration, …).
         notes: What a user should know about this file.
     """
@@ -53,6 +67,9 @@ class Checkpoint:
     ignored: list[str] = field(default_factory=list)
     style: str | None = None
     num_heads: int | None = None
+    said_heads: int | None = None
+    layout: str = ''
+    facts: dict[str, Any] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -134,6 +151,8 @@ def _read(path: PathLike, trust: bool, source: Source | None) -> Checkpoint:
         sha256=sha256(path),
         path=str(path),
         ignored=ignored,
+        layout=backbone.layout.name,
+        facts=read_facts(content),
         meta=_meta(content),
         notes=[*notes, *said, *plain.notes],
     )
@@ -259,7 +278,7 @@ def _add_settings(ckpt: Checkpoint, content: Mapping[str, Any]) -> None:
     config = content.get('config')
     config = config if isinstance(config, Mapping) else {}
     if ckpt.arch.startswith('vit'):
-        ckpt.num_heads = _num_heads(ckpt, content, config)
+        ckpt.num_heads = _num_heads(ckpt, content)
         if ckpt.num_heads is None:
             ckpt.notes.append(
                 'the number of attention heads cannot be read from this file; make '
@@ -298,19 +317,22 @@ def _style(
     return 'caffe' if config.get('downsample_in_bottleneck') else 'pytorch'
 
 
-def _num_heads(
-    ckpt: Checkpoint, content: Mapping[str, Any], config: Mapping[str, Any]
-) -> int | None:
-    """Heads of 64 channels, but MoCo v3's own ViT-S has 12 of 32 (its vits.py)."""
-    dims = ckpt.state_dict['patch_embed.projection.weight'].shape[0]
+def _num_heads(ckpt: Checkpoint, content: Mapping[str, Any]) -> int | None:
+    """Heads that the file says, else those of a published network."""
     meta = content.get('meta')
-    said = meta.get('num_heads') if isinstance(meta, Mapping) else None
-    said = config.get('num_attention_heads', said)
-    if isinstance(said, int):
-        return said
-    if ckpt.format == 'moco_v3':
-        return 12 if dims == 384 else dims // 64
-    if ckpt.format in ('dino', 'dinov2', 'torchvision') or 'architecture' in config:
-        return dims // 64
+    told = ckpt.facts.get('timm', ckpt.facts.get('model_args'))
+    says = [
+        meta.get('num_heads') if isinstance(meta, Mapping) else None,
+        ckpt.facts.get('num_attention_heads'),
+        told.get('num_heads') if isinstance(told, Mapping) else None,
+    ]
+    ckpt.said_heads = next((n for n in says if type(n) is int and n > 0), None)
+    if ckpt.said_heads is not None:
+        return ckpt.said_heads
+    width = ckpt.state_dict['patch_embed.projection.weight'].shape[0]
     # A bare timm ViT-S may be MoCo v3's (its convert_to_deit.py writes such files).
-    return dims // 64 if ckpt.format == 'timm' and dims != 384 else None
+    if ckpt.format == 'timm' and width == 384 and 'architecture' not in ckpt.facts:
+        return None
+    family = _HEADS.get(ckpt.layout, ckpt.format)
+    size = known_size(family, width, count(ckpt.state_dict, r'layers\.(\d+)\.'))
+    return size.heads if size else None

@@ -161,10 +161,10 @@ def test_registers_have_no_place(backbones, vit_state, tmp_path):
 
 
 def test_moco_v3_vit_small_has_12_heads(backbones, vit_state, tmp_path):
-    state = vit_state(dims=384, layers=1)
+    state = vit_state(dims=384, layers=12)
     prefix = 'module.base_encoder.'
     torch.save({prefix + key: value for key, value in state.items()}, tmp_path / 'x')
-    arch = {'embed_dims': 384, 'num_layers': 1, 'feedforward_channels': 1536}
+    arch = {'embed_dims': 384, 'num_layers': 12, 'feedforward_channels': 1536}
     wrong = backbones.VisionTransformer(arch | {'num_heads': 6}, img_size=32)
     with pytest.raises(CheckpointError, match='attention heads: 12 → 6'):
         load_backbone(wrong, tmp_path / 'x')

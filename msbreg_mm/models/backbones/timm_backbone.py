@@ -12,7 +12,8 @@ from torch.nn.functional import pad
 
 from msbreg_mm.checkpoints import load_backbone
 from msbreg_mm.models.backbones.resizing import RULES, Size
-from msbreg_mm.models.backbones.twins import Twin
+from msbreg_mm.models.backbones.rotary import set_rope
+from msbreg_mm.models.backbones.twins import Twin, pad_before_shifting
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.errors import OptionError
 
@@ -52,10 +53,14 @@ class TimmBackbone(BaseModule):
             default timm's.
         resize: Rule for other sizes, of
             :data:`~msbreg_mm.models.backbones.resizing.RULES`.
-        final_norm: Whether the last map goes through the network's last norm.
+        final_norm: Whether the last map goes through the network's last norm;
+            ``'head'`` for the norm that timm keeps behind the pooling.
         pad: Pad images with zeros to multiples of the patch (right and below); else
             an image that is no multiple is an error.
-        norm_eps: Epsilon of all LayerNorms, where it is not timm's.
+        norm_eps: Epsilon of the norms where it is not timm's: one for all, or by the
+            names of the modules in which they stand.
+        rope: Rotary embeddings that timm does not have: ``'vjepa2'`` or ``'capi'``
+            (:mod:`~msbreg_mm.models.backbones.rotary`).
         drop_path_rate: Stochastic depth.
         grad_checkpointing: Compute activations again instead of keeping them.
         init_cfg: ``dict(type='Pretrained', checkpoint=…)`` reads any supported
@@ -72,9 +77,10 @@ class TimmBackbone(BaseModule):
         out_indices: tuple[int, ...] | None = None,
         img_size: int | Size | None = None,
         resize: str = 'timm',
-        final_norm: bool = True,
+        final_norm: bool | str = True,
         pad: bool = True,
-        norm_eps: float | None = None,
+        norm_eps: float | dict[str, float] | None = None,
+        rope: str | None = None,
         drop_path_rate: float = 0.0,
         grad_checkpointing: bool = False,
         init_cfg: dict[str, Any] | None = None,
@@ -92,6 +98,10 @@ class TimmBackbone(BaseModule):
         self.net = create(**self._build, **size)
         if norm_eps is not None:
             set_norm_eps(self.net, norm_eps)
+        if rope is not None:
+            set_rope(self.net, rope)
+        if RULES[resize].square_windows:
+            pad_before_shifting(self.net)
         if grad_checkpointing:
             self.net.set_grad_checkpointing(True)
         info = self.net.feature_info
@@ -197,6 +207,8 @@ class TimmBackbone(BaseModule):
             final.shape != like.shape and final.shape[-1] == like.shape[1]
         ):
             final = final.permute(0, 3, 1, 2).contiguous()
+        if self.final_norm == 'head':
+            final = self.net.head.norm(final)
         # EfficientNets end in layers of a classifier, which are no map's.
         return final if final.shape == like.shape else like
 
@@ -261,8 +273,16 @@ def create(**build: Any) -> nn.Module:
     return net
 
 
-def set_norm_eps(net: nn.Module, eps: float) -> None:
-    """Set the epsilon of every LayerNorm and RMSNorm of a network."""
-    for module in net.modules():
+def set_norm_eps(net: nn.Module, eps: float | dict[str, float]) -> None:
+    """Set the epsilon of LayerNorms and RMSNorms.
+
+    Args:
+        net: A network of timm.
+        eps: For all of them, or by the start of their names.
+    """
+    wanted = eps if isinstance(eps, dict) else {'': eps}
+    for name, module in net.named_modules():
         if isinstance(module, nn.LayerNorm | nn.RMSNorm | timm.layers.RmsNorm):
-            module.eps = eps
+            for start, value in wanted.items():
+                if name.startswith(start):
+                    module.eps = value

@@ -9,12 +9,14 @@ size.
 
 import copy
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.functional import pad
 
 from msbreg_mm.models.backbones.resizing import (
     Rule,
@@ -132,6 +134,23 @@ def _set_size(net: nn.Module, size: Size, rule: Rule) -> None:
             if min(room) <= max(window):
                 block.shift_size = (0, 0)
                 block._init_buffers()
+
+
+def pad_before_shifting(net: nn.Module) -> None:
+    """Let Swin pad its maps to whole windows before it shifts them, not after.
+
+    Its authors' detectors and transformers do so; timm shifts first.
+    """
+    for block in net.modules():
+        if hasattr(block, 'shift_size') and hasattr(block, '_attn'):
+            block._attn = MethodType(_attend_padded, block)
+
+
+def _attend_padded(block: Any, x: Tensor) -> Tensor:
+    height, width = x.shape[1:3]
+    below, right = -height % block.window_size[0], -width % block.window_size[1]
+    padded = pad(x, (0, 0, 0, right, 0, below))
+    return type(block)._attn(block, padded)[:, :height, :width].contiguous()
 
 
 def _share(net: nn.Module, own: dict[str, Tensor]) -> None:
