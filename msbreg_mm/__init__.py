@@ -6,8 +6,8 @@ imported: the registries find the classes when a config first names them.
 """
 
 import os
-from typing import Any
 import sys
+from typing import Any
 
 from msbreg_mm import ops
 
