@@ -102,6 +102,20 @@ def test_regularised_recipe_is_that_of_its_method(name):
     }
 
 
+@pytest.mark.parametrize('name', REGULARIZED)
+def test_weights_of_the_regularisers_are_those_of_their_page(name):
+    text = (ROOT / 'docs' / 'regularized.md').read_text()
+    _, rows = text.split('| weights of singular value, Brownian | demo | ImageNet |')
+    stem = name.rpartition('/')[2].partition('-reg_')[0]
+    for line in rows.splitlines()[2:]:
+        methods, *weights = [cell.strip() for cell in line.strip('|').split('|')]
+        if stem in methods.lower().replace(' ', '').split(','):
+            break
+    terms = resolved(name).model.terms
+    found = f'{terms.singular_value.loss_weight:g}, {terms.brownian.loss_weight:g}'
+    assert found == weights[name.startswith('pretrain/')]
+
+
 def test_every_difference_to_a_source_has_a_reason():
     for patterns, rows in sections():
         assert any(fnmatch.filter(ALL, pattern) for pattern in patterns), patterns
