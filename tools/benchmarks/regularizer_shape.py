@@ -122,7 +122,7 @@ def shares(path: Path, args: argparse.Namespace) -> tuple[str, dict[str, float]]
     model = build(cfg).train()
     gpus, per_gpu = map(int, re.findall(r'_(\d+)xb(\d+)-', path.stem)[0])
     dims = cfg.model.algorithm.neck.out_channels
-    loss = getattr(model.head, 'loss_module', None)
+    loss: Any = getattr(model.head, 'loss_module', None)
     views = sum(getattr(loss, 'num_crops', [2]))
     basis = rotation(dims)
     if hasattr(model, 'queue'):
