@@ -1,8 +1,9 @@
 """MSBReg self-supervised pretraining and transfer evaluation on OpenMMLab.
 
 Importing the package provides ``mmcv._ext`` on torchvision where mmcv was
-installed without its compiled ops (see :mod:`msbreg_mm.ops`); nothing heavy is
-imported: the registries find the classes when a config first names them.
+installed without its compiled ops (see :mod:`msbreg_mm.ops`) and lets configs inherit
+``msbreg_mm::pretrain/…`` from any folder; nothing heavy is imported: the registries
+find the classes when a config first names them.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 from typing import Any
 
 from msbreg_mm import ops
+from msbreg_mm.utils import configs
 
 # Idle OpenMP threads spin by default and take the cores of data workers and of
 # other processes: two threads on two shared cores were 2 times slower. It has no
@@ -19,6 +21,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 __version__ = '0.1.0'
 
 ops.install()
+configs.register()
 
 if 'mmengine.runner' in sys.modules:
     # A tool of upstream imports the package through custom_imports: no later than

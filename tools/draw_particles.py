@@ -1,42 +1,8 @@
-"""Draw embeddings as particles on the sphere.
+"""The same as ``msbreg draw``."""
 
-Without a run, free particles under each of MSBReg's forces: no network and no data,
-the project's own losses move points by gradient descent. With the work directory of
-a pretraining run, the views of a few of its images through training: as
-msbreg_mm.TrajectoryHook recorded them, or from the checkpoints that were kept.
-"""
-
-import argparse
 import sys
 
-from msbreg_mm.cli.analyze import draw
-
-
-def main() -> int:
-    """Read the command line and draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, argument_default=argparse.SUPPRESS
-    )
-    add = parser.add_argument
-    add('run_dir', nargs='?', default=None, help='work directory of a run')
-    add('--out', default='particles.svg', help='.svg file')
-    add('--images', type=int, help='number of images')
-    add('--views', type=int, help='views of an image')
-    add('--seed', type=int)
-    free = parser.add_argument_group('free particles')
-    add = free.add_argument
-    add('--steps', type=int, help='steps of the descent')
-    add('--step-size', type=float)
-    add(
-        '--weights',
-        nargs=3,
-        type=float,
-        metavar=('CENTROID', 'SINGULAR_VALUE', 'BROWNIAN'),
-        help='of the three losses',
-    )
-    add('--target-momentum', type=float, help='in [0, 1)')
-    return draw(**vars(parser.parse_args()))
-
+from msbreg_mm.cli.main import call
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(call('draw'))

@@ -5,6 +5,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from msbreg_mm.utils.errors import OptionError
+
 # Name, changes (None for random initialisation), factor → level.
 Named = tuple[str, dict | None, dict]
 
@@ -17,13 +19,13 @@ def named_variants(variants: Any, path: Path) -> list[Named]:
         path: File, for messages.
 
     Raises:
-        ValueError: If something else stands there.
+        OptionError: If something else stands there.
     """
     if not isinstance(variants, Mapping):
-        raise ValueError(f'{path}: variants is a dict of name → changes')
+        raise OptionError(f'{path}: variants is a dict of name → changes')
     for name, changes in variants.items():
         if changes is not None and not isinstance(changes, Mapping):
-            raise ValueError(
+            raise OptionError(
                 f'{path}: variant {name!r} holds {changes!r}; write a dict of dotted '
                 'keys, or None for random initialisation'
             )
@@ -41,13 +43,13 @@ def expand_grid(grid: Any, path: Path) -> list[Named]:
         path: File, for messages.
 
     Raises:
-        ValueError: If it is malformed, or two factors change one key.
+        OptionError: If it is malformed, or two factors change one key.
     """
     if not isinstance(grid, Mapping) or not all(
         isinstance(levels, (Mapping, list, tuple)) and levels
         for levels in grid.values()
     ):
-        raise ValueError(
+        raise OptionError(
             f'{path}: grid is a dict of key → list of values, or of name → '
             '{level: changes}, none of them empty'
         )
@@ -61,7 +63,7 @@ def expand_grid(grid: Any, path: Path) -> list[Named]:
         changes: dict[str, Any] = {}
         for _, _, change in combination:
             if double := changes.keys() & change.keys():
-                raise ValueError(
+                raise OptionError(
                     f'{path}: two factors of the grid change {sorted(double)[0]!r}'
                 )
             changes |= change
@@ -75,7 +77,7 @@ def _levels(key: str, levels: Any, path: Path) -> list[tuple[Any, dict]]:
         return [(_level(value), {key: value}) for value in levels]
     for level, changes in levels.items():
         if not isinstance(changes, Mapping):
-            raise ValueError(
+            raise OptionError(
                 f'{path}: level {level!r} of {key!r} holds {changes!r}; write a dict '
                 'of dotted keys'
             )

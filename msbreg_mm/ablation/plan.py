@@ -16,6 +16,7 @@ from msbreg_mm.suite.job import has_result
 from msbreg_mm.suite.plan import Job, plan_jobs
 from msbreg_mm.suite.recording import final_checkpoint
 from msbreg_mm.suite.tasks import Task
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 from msbreg_mm.utils.files import write_text
 
 # Folder of the pretraining runs and their name as a task.
@@ -147,7 +148,7 @@ def _placed(job: Job, work_dir: Path, variant: Variant) -> Job:
 def _task(variant: Variant, folder: Path) -> Task:
     cfg = variant.config()
     if 'train_cfg' not in cfg or 'train_dataloader' not in cfg:
-        raise ValueError(
+        raise OptionError(
             f'{variant.base} has no train_cfg or no train_dataloader, so it is no '
             'pretraining config'
         )
@@ -170,7 +171,7 @@ def _write_config(cfg: dict[str, Any], variant: Variant, folder: Path) -> Path:
     try:
         compile(text, variant.name, 'exec')
     except SyntaxError as error:
-        raise ValueError(
+        raise OptionError(
             f'variant {variant.name!r} cannot be written as a config: line '
             f'{(error.text or "").strip()!r}; use plain values'
         ) from None
@@ -189,7 +190,7 @@ def _checkpoint(run: PretrainingRun) -> CheckpointRef:
     if not run.done:
         return CheckpointRef(run.variant.name, str(path))
     if not path.is_file():
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'{path} is gone; delete {path.parent} to pretrain it again'
         )
     # One file per seed: the suite's tables take them for one row.

@@ -8,6 +8,7 @@ from msbreg_mm.reports import cells, formats
 from msbreg_mm.reports.figure_files import save_sheet
 from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import series_colour
+from msbreg_mm.utils.errors import NoResultsError
 from msbreg_mm.utils.files import write_text
 
 PAGE = 'ablation.html'
@@ -24,10 +25,10 @@ def write_report(results: Results, work_dir: str | Path) -> Path:
         The HTML page; it loads nothing from anywhere.
 
     Raises:
-        ValueError: If no run has finished yet.
+        NoResultsError: If no run has finished yet.
     """
     if not results.records:
-        raise ValueError(
+        raise NoResultsError(
             f'no finished run in {work_dir}'
             + ''.join(f'; {reason}' for reason in _reasons(results)[:1])
         )

@@ -13,6 +13,8 @@ from mmengine.config import Config
 
 from msbreg_mm.ablation.expand import expand_grid, named_variants, short_names
 from msbreg_mm.runs.changes import ChangeError, apply_changes
+from msbreg_mm.utils.configs import CONFIG_ROOT, find_config
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 
 _KEYS = {
     'base', 'changes', 'description', 'grid', 'reference', 'seeds', 'tasks', 'variants',
@@ -46,10 +48,10 @@ class Variant:
 
         Raises:
             ChangeError: If a change does not fit its base.
-            ValueError: If there is no base.
+            OptionError: If there is no base.
         """
         if self.base is None:
-            raise ValueError(f'{self.name!r} is random initialisation, not a config')
+            raise OptionError(f'{self.name!r} is random initialisation, not a config')
         cfg = deepcopy(_read(self.base))
         try:
             apply_changes(cfg, self.changes)
@@ -87,7 +89,7 @@ class Ablation:
         """Keep some variants, by names or patterns, and other seeds; empty keeps all.
 
         Raises:
-            ValueError: If a name is unknown or a seed is repeated or negative.
+            OptionError: If a name is unknown or a seed is repeated or negative.
         """
         known = [variant.name for variant in self.variants]
         found: set[str] = set()
@@ -95,7 +97,7 @@ class Ablation:
             # A name is no pattern, even with brackets in it.
             matches = [name] if name in known else fnmatch.filter(known, name)
             if not matches:
-                raise ValueError(
+                raise OptionError(
                     f'no variant {name!r} in {self.name}; it has: '
                     + ', '.join(map(repr, known))
                 )
@@ -141,20 +143,20 @@ def load_ablation(path: str | Path) -> Ablation:
         The ablation; every change has been tried on its base.
 
     Raises:
-        FileNotFoundError: If the file or a base is not there.
-        ValueError: If something is missing, unknown, repeated or malformed.
+        MissingInputError: If the file or a base is not there.
+        OptionError: If something is missing, unknown, repeated or malformed.
         ChangeError: If a change names a key that its base does not have.
     """
-    path = Path(path)
+    path = find_config(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f'no ablation {path}; the shipped ones are in configs/ablations'
+        raise MissingInputError(
+            f'no ablation {path}; the shipped ones are in {CONFIG_ROOT}/ablations'
         )
     about = Config.fromfile(path, import_custom_modules=False).to_dict().get('ablation')
     if not isinstance(about, Mapping):
-        raise ValueError(f'{path} does not define ablation = dict(…)')
+        raise OptionError(f'{path} does not define ablation = dict(…)')
     if unknown := sorted(set(about) - _KEYS):
-        raise ValueError(
+        raise OptionError(
             f'{path}: ablation has no {unknown[0]!r}; it takes '
             + ', '.join(sorted(_KEYS))
         )
@@ -184,12 +186,12 @@ def _with_base(
         return Variant(name, None)
     base = changes.pop(_BASE, about.get(_BASE))
     if not base:
-        raise ValueError(f'{path}: variant {name!r} has no base config')
-    for file in (path.parent / base, Path(base)):
+        raise OptionError(f'{path}: variant {name!r} has no base config')
+    for file in (path.parent / base, find_config(base)):
         if file.is_file():
             changes = {**(about.get('changes') or {}), **changes}
             return Variant(name, file, changes, levels)
-    raise FileNotFoundError(f'{path}: no base config {base} for variant {name!r}')
+    raise MissingInputError(f'{path}: no base config {base} for variant {name!r}')
 
 
 def _check_seeds(seeds: Any, where: Any) -> tuple[int, ...]:
@@ -199,7 +201,7 @@ def _check_seeds(seeds: Any, where: Any) -> tuple[int, ...]:
         or any(not isinstance(seed, int) or seed < 0 for seed in seeds)
         or len(set(seeds)) < len(seeds)
     ):
-        raise ValueError(
+        raise OptionError(
             f'{where}: seeds must be distinct whole numbers from 0, got {list(seeds)}'
         )
     return seeds
@@ -207,7 +209,7 @@ def _check_seeds(seeds: Any, where: Any) -> tuple[int, ...]:
 
 def _check_tasks(tasks: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(tasks, (list, tuple)) or not tasks:
-        raise ValueError(
+        raise OptionError(
             f'{path}: tasks must list at least one evaluation task, e.g. '
             "['probe_r18-w16_cifar10'], got {tasks!r}"
         )
@@ -220,12 +222,12 @@ def _check_tasks(tasks: Any, path: Path) -> tuple[str, ...]:
 def _check(ablation: Ablation, path: Path) -> None:
     names = [variant.name for variant in ablation.variants]
     if not names:
-        raise ValueError(f'{path}: give variants or a grid')
+        raise OptionError(f'{path}: give variants or a grid')
     slugs = [variant.slug.lower() for variant in ablation.variants]
     for index, slug in enumerate(slugs):
         if slug in slugs[:index]:
             other = names[slugs.index(slug)]
-            raise ValueError(
+            raise OptionError(
                 f'{path}: variants {other!r} and {names[index]!r} would share a '
                 'folder; rename one'
             )
@@ -233,7 +235,7 @@ def _check(ablation: Ablation, path: Path) -> None:
         str(level) for v in ablation.variants for level in [*v.levels.values()][-1:]
     }
     if ablation.reference and ablation.reference not in {*names, *levels}:
-        raise ValueError(
+        raise OptionError(
             f'{path}: reference {ablation.reference!r} is neither a level of the last '
             'factor nor one of the variants: ' + ', '.join(map(repr, names))
         )

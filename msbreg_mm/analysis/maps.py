@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 
+from msbreg_mm.utils.errors import MissingPackageError, OptionError
+
 MAPS = ('pca', 'umap')
 TITLES = {'pca': 'PCA', 'umap': 'UMAP'}
 # umap-learn's own defaults, but for the metric: embeddings are compared by angle.
@@ -33,20 +35,20 @@ def make_map(kind: str, embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
         (N, 2) float32.
 
     Raises:
-        ValueError: If the kind is unknown or UMAP has fewer than 5 images.
-        ModuleNotFoundError: If umap-learn is not installed.
+        OptionError: If the kind is unknown or UMAP has fewer than 5 images.
+        MissingPackageError: If umap-learn is not installed.
     """
     if kind == 'pca':
         return _pca(embeddings)
     if kind != 'umap':
-        raise ValueError(f'map must be one of {MAPS}, got {kind!r}')
+        raise OptionError(f'map must be one of {MAPS}, got {kind!r}')
     if len(embeddings) < _LEAST_FOR_UMAP:
-        raise ValueError(
+        raise OptionError(
             f'UMAP needs at least {_LEAST_FOR_UMAP} images, got {len(embeddings)}; use '
             '--maps pca'
         )
     if not importlib.util.find_spec('umap'):
-        raise ModuleNotFoundError(
+        raise MissingPackageError(
             "UMAP needs umap-learn: pip install 'msbreg_mm[analysis]', or use "
             '--maps pca'
         )

@@ -15,6 +15,7 @@ from msbreg_mm.evaluation.geometry import (
     singular_values,
     summarize,
 )
+from msbreg_mm.utils.errors import OptionError
 
 
 @dataclass
@@ -67,10 +68,10 @@ def analyse(
         seed: Seed of UMAP.
 
     Raises:
-        ValueError: If an embedding is not finite; the message names the checkpoint.
+        OptionError: If an embedding is not finite; the message names the checkpoint.
     """
     if not bool(embeddings.isfinite().all()):
-        raise ValueError(
+        raise OptionError(
             f'{name}: embeddings hold NaN or infinity: the checkpoint is broken, or '
             'its training diverged'
         )

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from msbreg_mm.datasets.sample import ImageSample
+from msbreg_mm.utils.errors import OptionError
 
 # Queries handled together; bounds the memory.
 _CHUNK = 512
@@ -42,10 +43,10 @@ def nearest_neighbours(embeddings: Tensor, queries: list[int], k: int) -> np.nda
         Rows (Q, k), nearest first; of equals the lower row first.
 
     Raises:
-        ValueError: If there are too few images for k.
+        OptionError: If there are too few images for k.
     """
     if not 1 <= k < len(embeddings):
-        raise ValueError(
+        raise OptionError(
             f'k must be from 1 to {len(embeddings) - 1}, the number of other images, '
             f'got {k}'
         )

@@ -16,6 +16,7 @@ from msbreg_mm.models.losses import (
     MultiviewCentroidLoss,
     SingularValueLoss,
 )
+from msbreg_mm.utils.errors import OptionError
 
 
 def sample_cap(
@@ -96,17 +97,17 @@ def simulate(
         Positions (steps + 1, K, N, D), the start first.
 
     Raises:
-        ValueError: If no force is given or an argument is out of range.
+        OptionError: If no force is given or an argument is out of range.
     """
     if centroid is None and singular_value is None and brownian is None:
-        raise ValueError('no force: give centroid, singular_value or brownian')
+        raise OptionError('no force: give centroid, singular_value or brownian')
     if steps < 1 or step_size <= 0 or not 0 <= target_momentum < 1:
-        raise ValueError(
+        raise OptionError(
             'steps must be at least 1, step_size positive and target_momentum in '
             f'[0, 1), got {steps}, {step_size} and {target_momentum}'
         )
     if start.dim() != 3:
-        raise ValueError(
+        raise OptionError(
             f'start must have shape (views, images, dims), got {tuple(start.shape)}'
         )
     free_terms = [term for term in (singular_value, brownian) if term is not None]

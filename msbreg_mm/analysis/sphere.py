@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Circle
 
+from msbreg_mm.utils.errors import OptionError
+
 # Fixed colours of middle lightness: they show on light and on dark pages.
 COLOURS = (
     '#3b74d8', '#d9741a', '#2a9d6b', '#b04fa6', '#cf4545',
@@ -32,11 +34,11 @@ def project_to_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
         directions hold, in [3/D, 1]; 1 for D = 3.
 
     Raises:
-        ValueError: If D is below 3 or there are fewer than 3 points.
+        OptionError: If D is below 3 or there are fewer than 3 points.
     """
     flat = points.reshape(-1, points.shape[-1])
     if flat.shape[1] < 3 or len(flat) < 3:
-        raise ValueError(
+        raise OptionError(
             'a sphere in 3-D needs at least 3 points of at least 3 dimensions, got '
             f'{flat.shape[0]} of {flat.shape[1]}'
         )

@@ -13,6 +13,7 @@ from msbreg_mm.evaluation.trajectory import (
     stack_views,
 )
 from msbreg_mm.runs.run_config import read_run_config, registered_only
+from msbreg_mm.utils.errors import MissingInputError
 
 _CHECKPOINT = re.compile(r'epoch_(\d+)\.pth')
 
@@ -32,7 +33,7 @@ def read_run(
         seed: Seed of the views.
 
     Raises:
-        FileNotFoundError: If there are no two checkpoints, or no config.
+        MissingInputError: If there are no two checkpoints, or no config.
         CheckpointError: If a checkpoint is damaged or unsafe.
     """
     run_dir = Path(run_dir)
@@ -44,7 +45,7 @@ def read_run(
         if (match := _CHECKPOINT.fullmatch(file.name))
     }
     if len(found) < 2:
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'{run_dir} has no {FILE} and {len(found)} checkpoints epoch_*.pth, at '
             'least 2 are needed; train with '
             'msbreg_mm.TrajectoryHook, or with '

@@ -19,6 +19,7 @@ from msbreg_mm.evaluation.geometry import view_variance
 from msbreg_mm.evaluation.trajectory import Trajectory
 from msbreg_mm.reports.figure_files import save_figure
 from msbreg_mm.reports.plots import STYLE, to_svg
+from msbreg_mm.utils.errors import OptionError
 
 _SPHERES = 4
 
@@ -41,11 +42,11 @@ def draw_trajectory(trajectory: Trajectory, out: str | Path) -> Path:
         The file.
 
     Raises:
-        ValueError: If there are fewer than 2 times.
+        OptionError: If there are fewer than 2 times.
     """
     count, dims = len(trajectory.times), trajectory.embeddings.shape[-1]
     if count < 2:
-        raise ValueError(f'a trajectory needs at least 2 times, got {count}')
+        raise OptionError(f'a trajectory needs at least 2 times, got {count}')
     paths, share = project_to_sphere(trajectory.embeddings)
     rotation = camera(paths.mean(axis=(0, 1, 2)))
     paths, colours = paths.reshape(count, -1, 3), _colours(trajectory)

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from msbreg_mm.checkpoints.errors import CheckpointError
     from msbreg_mm.checkpoints.files import sha256
+    from msbreg_mm.checkpoints.format_names import FORMATS
     from msbreg_mm.checkpoints.loading import load_backbone, match_backbone
     from msbreg_mm.checkpoints.reading import Checkpoint, read_checkpoint
     from msbreg_mm.checkpoints.report import MatchReport
     from msbreg_mm.checkpoints.resume import verify_resumable
-    from msbreg_mm.checkpoints.writing import (
-        FORMATS,
-        convert_checkpoint,
-        save_checkpoint,
-    )
+    from msbreg_mm.checkpoints.writing import convert_checkpoint, save_checkpoint
 
 __all__ = [
     'FORMATS',
@@ -35,7 +32,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    'FORMATS': 'writing',
+    'FORMATS': 'format_names',
     'Checkpoint': 'reading',
     'CheckpointError': 'errors',
     'MatchReport': 'report',

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msbreg_mm.utils.errors import MissingInputError, OptionError
+
 RANDOM = 'random'
 
 
@@ -46,13 +48,13 @@ class CheckpointRef:
         """Name and hash the file that the job of a seed starts from.
 
         Raises:
-            FileNotFoundError: If this seed has none.
+            MissingInputError: If this seed has none.
         """
         if SEED not in self.path:
             return self
         path = self.path.replace(SEED, str(seed))
         if not Path(path).expanduser().exists():
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f'no checkpoint {path} for seed {seed} of {self.name}={self.path}; '
                 'pretrain with that seed too, or choose other --seeds'
             )
@@ -71,12 +73,12 @@ def parse_checkpoints(arguments: Sequence[str]) -> list[CheckpointRef]:
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If two have one name, or a name cannot name a folder.
+        OptionError: If two have one name, or a name cannot name a folder.
     """
     refs = [_parse_checkpoint(argument) for argument in arguments]
     names = [ref.name for ref in refs]
     if double := [name for name in names if names.count(name) > 1]:
-        raise ValueError(
+        raise OptionError(
             f'two checkpoints are called {double[0]!r}; give them names: name=path'
         )
     return sorted(refs, key=lambda ref: ref.path != RANDOM)
@@ -89,12 +91,12 @@ def _parse_checkpoint(argument: str) -> CheckpointRef:
     if path == RANDOM:
         return CheckpointRef(name or RANDOM, RANDOM)
     if SEED not in path and not Path(path).expanduser().exists():
-        raise FileNotFoundError(
+        raise MissingInputError(
             f"no checkpoint {path}; pass a file, a folder, name=path or '{RANDOM}'"
         )
     name = name or _default_name(Path(path))
     if not re.fullmatch(r'[\w.+@ ()-]+', name) or name.startswith('.'):
-        raise ValueError(
+        raise OptionError(
             f'{name!r} cannot name a folder; use letters, digits, "_", "-", "." and '
             'spaces before the "="'
         )

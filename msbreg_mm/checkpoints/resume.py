@@ -38,7 +38,7 @@ def verify_resumable(path: PathLike) -> None:
     if not isinstance(content, Mapping) or 'state_dict' not in content:
         raise CheckpointError(
             f'{path} has no state_dict, so no mmengine Runner wrote it; convert it '
-            'with tools/convert_checkpoint.py'
+            'with msbreg convert'
         )
     state = content['state_dict']
     if not isinstance(state, Mapping):

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,13 +18,12 @@ from torch import Tensor
 from msbreg_mm.checkpoints.architectures import compare_keys
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.files import PathLike
+from msbreg_mm.checkpoints.format_names import Format
 from msbreg_mm.checkpoints.layouts import BY_NAME
 from msbreg_mm.checkpoints.loading import check_finite
 from msbreg_mm.checkpoints.model_card import model_card, timm_config
 from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
 from msbreg_mm.checkpoints.report import MatchReport, shorten
-
-Format = Literal['mm', 'torchvision', 'timm', 'detectron2', 'safetensors']
 
 # (format, kind of backbone) -> layout; safetensors folders are timm's
 _LAYOUTS = {
@@ -38,7 +37,6 @@ _LAYOUTS = {
     ('safetensors', 'resnet'): 'resnet',
     ('safetensors', 'vit'): 'timm_vit',
 }
-FORMATS: tuple[str, ...] = get_args(Format)
 
 
 def save_checkpoint(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from msbreg_mm.utils.errors import DataError
+
 
 def read_lines(path: str, prefix: str, with_label: bool | None = None) -> list[dict]:
     """Read ``path label`` or ``path`` from each line of a text file.
@@ -19,7 +21,7 @@ def read_lines(path: str, prefix: str, with_label: bool | None = None) -> list[d
         ``img_path`` and, with labels, ``gt_label`` of each image.
 
     Raises:
-        ValueError: If a line has no label.
+        DataError: If a line has no label.
     """
     lines = Path(path).read_text(encoding='utf-8').splitlines()
     stripped = {n: text for n, line in enumerate(lines, 1) if (text := line.strip())}
@@ -30,7 +32,7 @@ def read_lines(path: str, prefix: str, with_label: bool | None = None) -> list[d
         return [{'img_path': str(Path(prefix) / name)} for name in stripped.values()]
     for number, (name, _, label) in split.items():
         if not (name and label.isdecimal()):
-            raise ValueError(
+            raise DataError(
                 f'{path}:{number} is not "path label": {stripped[number]!r}; without '
                 'labels set with_label=False'
             )
@@ -56,26 +58,26 @@ def read_npz(
         ``gt_label`` of each image; and the bytes of each image's file.
 
     Raises:
-        ValueError: If the file is no such pack.
+        DataError: If the file is no such pack.
     """
     try:
         with np.load(path, allow_pickle=False) as pack:
             arrays = {name: pack[name] for name in pack}
     # np.load returns a bare array, or takes the file for a pickle, if it is no archive.
     except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is no readable .npz: {error}') from error
+        raise DataError(f'{path} is no readable .npz: {error}') from error
     if with_label is None:
         with_label = 'label' in arrays
     wanted = ['jpeg', 'offset'] + ['label'] * with_label
     missing = [name for name in wanted if name not in arrays]
     if missing:
-        raise ValueError(
+        raise DataError(
             f'{path} has no array {", ".join(missing)}, only {", ".join(arrays)}'
         )
     jpeg, offset = arrays['jpeg'], arrays['offset']
     rises = len(offset) > 0 and offset[0] >= 0 and (np.diff(offset) >= 0).all()
     if not rises or offset[-1] > len(jpeg):
-        raise ValueError(
+        raise DataError(
             f'{path}: offset does not fit jpeg: it must rise from 0 to at most '
             f'{len(jpeg)}'
         )
@@ -86,7 +88,7 @@ def read_npz(
         return infos, files
     labels = arrays['label']
     if len(labels) != len(infos):
-        raise ValueError(f'{path}: {len(labels)} labels for {len(infos)} images')
+        raise DataError(f'{path}: {len(labels)} labels for {len(infos)} images')
     return [
         {**info, 'gt_label': int(label)}
         for info, label in zip(infos, labels, strict=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from msbreg_mm.datasets.writing import write_text
+from msbreg_mm.utils.errors import DataError, MissingInputError
 
 # Missing files and unknown classes that an error message names.
 _SHOWN = 3
@@ -29,17 +30,17 @@ def convert_imagenet_list(
         The file written and its number of images.
 
     Raises:
-        FileNotFoundError: If the list or ``train`` is not there, or images of the
+        MissingInputError: If the list or ``train`` is not there, or images of the
             list are missing.
-        ValueError: If the list is empty, names a file twice, or a line is no such
+        DataError: If the list is empty, names a file twice, or a line is no such
             file name.
     """
     listing, root = Path(listing), Path(root)
     train = root / 'train'
     if not listing.is_file():
-        raise FileNotFoundError(f'no list {listing}')
+        raise MissingInputError(f'no list {listing}')
     if not train.is_dir():
-        raise FileNotFoundError(f'no folder {train}; root must hold train/<class>/')
+        raise MissingInputError(f'no folder {train}; root must hold train/<class>/')
     folders = sorted(folder.name for folder in train.iterdir() if folder.is_dir())
     labels = {name: label for label, name in enumerate(folders)}
     lines, missing = {}, []
@@ -48,23 +49,23 @@ def convert_imagenet_list(
             continue
         folder, underscore, _ = name.partition('_')
         if not underscore or folder not in labels:
-            raise ValueError(
+            raise DataError(
                 f'{listing}:{number}: {name!r} is not <class>_<number>.JPEG with one '
                 f'of the {len(folders)} class folders of {train}'
             )
         if name in lines:
-            raise ValueError(f'{listing}:{number}: {name!r} stands there twice')
+            raise DataError(f'{listing}:{number}: {name!r} stands there twice')
         lines[name] = f'{folder}/{name} {labels[folder]}'
         if not (train / folder / name).is_file():
             missing.append(name)
     if missing:
         some = ', '.join(missing[:_SHOWN]) + (', …' if missing[_SHOWN:] else '')
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'{len(missing)} of {len(lines)} images of {listing} are not below '
             f'{train}: {some}'
         )
     if not lines:
-        raise ValueError(f'{listing} lists no images')
+        raise DataError(f'{listing} lists no images')
     path = root / 'meta' / f'train_{listing.name}' if output is None else Path(output)
     write_text(path, '\n'.join(lines.values()) + '\n')
     return path, len(lines)

@@ -21,6 +21,7 @@ from msbreg_mm.datasets.image_store import (
 from msbreg_mm.datasets.transforms.bad_images import BadImagePolicy
 from msbreg_mm.datasets.transforms.reading import CorruptImageError, decode, read_bytes
 from msbreg_mm.registry import DATASETS
+from msbreg_mm.utils.errors import DataError, MissingInputError, OptionError
 
 _GIB = 2**30
 
@@ -63,7 +64,7 @@ class InMemoryImages(CustomDataset):
 
     Raises:
         FileNotFoundError: If a file or folder is missing.
-        ValueError: If there are no images, a line or array is malformed, or an
+        OptionError: If there are no images, a line or array is malformed, or an
             argument is out of range.
         CorruptImageError: If an image cannot be decoded.
         MemoryError: If the images need more than ``max_memory_gib``.
@@ -90,9 +91,9 @@ class InMemoryImages(CustomDataset):
         }
         for name, value in given.items():
             if value is not None and value <= 0:
-                raise ValueError(f'{name} must be positive, got {value}')
+                raise OptionError(f'{name} must be positive, got {value}')
         if on_corrupt not in ('raise', 'skip'):
-            raise ValueError(
+            raise OptionError(
                 f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}"
             )
         self.max_images = max_images
@@ -112,7 +113,7 @@ class InMemoryImages(CustomDataset):
     def load_data_list(self) -> list[dict]:
         """List the images; see the class for the three layouts."""
         if self.ann_file and not Path(self.ann_file).is_file():
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f'no annotation file {self.ann_file!r}: check data_root and ann_file'
             )
         if str(self.ann_file).endswith('.npz'):
@@ -122,7 +123,7 @@ class InMemoryImages(CustomDataset):
         else:
             infos = self._list_folder()
         if not infos:
-            raise ValueError(f'{self.ann_file or self.img_prefix!r} lists no images')
+            raise DataError(f'{self.ann_file or self.img_prefix!r} lists no images')
         self.with_label = 'gt_label' in infos[0]
         if self.max_images is not None and self.max_images < len(infos):
             chosen = np.linspace(0, len(infos), self.max_images, endpoint=False)
@@ -132,7 +133,7 @@ class InMemoryImages(CustomDataset):
     def _list_folder(self) -> list[dict]:
         folder = Path(self.img_prefix)
         if not folder.is_dir():
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f'no folder {self.img_prefix!r}: check data_root and data_prefix'
             )
         if self.with_label is None:
@@ -143,7 +144,7 @@ class InMemoryImages(CustomDataset):
         try:
             return super().load_data_list()
         except RuntimeError as error:  # CustomDataset found no image
-            raise ValueError(
+            raise DataError(
                 f'no images below {self.img_prefix!r} with the extensions '
                 f'{", ".join(sorted(self.extensions))}'
                 + (', in one subfolder per class' if self.with_label else '')
@@ -195,7 +196,7 @@ class InMemoryImages(CustomDataset):
         if not all(good):
             self.get_subset_([index for index, fine in enumerate(good) if fine])
         if not len(self):
-            raise ValueError(
+            raise DataError(
                 f'no image of {self.ann_file or self.img_prefix!r} can be decoded'
             )
 
@@ -250,11 +251,11 @@ class InMemoryImages(CustomDataset):
         """All labels, (N,) int64.
 
         Raises:
-            ValueError: If the images have no labels.
+            DataError: If the images have no labels.
         """
         self.full_init()
         if not self.with_label:
-            raise ValueError(f'{self.ann_file or self.img_prefix!r} has no labels')
+            raise DataError(f'{self.ann_file or self.img_prefix!r} has no labels')
         return np.array([info['gt_label'] for info in self._infos()], np.int64)
 
     def _infos(self) -> list[dict]:

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.random import seeded
 
 SPLITS = ('val', 'train', 'test')
@@ -53,13 +54,13 @@ def find_split(cfg: Config, split: str | None = None) -> str:
             that the config has.
 
     Raises:
-        ValueError: If the config has no such loader.
+        OptionError: If the config has no such loader.
     """
     there = [name for name in SPLITS if cfg.get(f'{name}_dataloader')]
     if split is None and there:
         return there[0]
     if split not in there:
-        raise ValueError(
+        raise OptionError(
             f'the config has no {split or "val, train or test"}_dataloader to take '
             f'images from; it has {there or "none"}'
         )
@@ -107,7 +108,7 @@ def sample_dataset(
         seed: Seed of the augmentations.
     """
     if max_images < 2 or views < 0:
-        raise ValueError(
+        raise OptionError(
             f'max_images must be at least 2 and views at least 0, got {max_images} and '
             f'{views}'
         )
@@ -116,7 +117,7 @@ def sample_dataset(
         source = source.dataset
     name = f'{split} ({_origin(source)})'
     if len(source) < 2:
-        raise ValueError(
+        raise OptionError(
             f'{name} has {len(source)} image: embeddings are compared with each '
             'other, at least 2 are needed'
         )
@@ -156,10 +157,10 @@ def read_item(dataset: Any, index: int, views: int) -> Item:
         views: Most views.
 
     Raises:
-        ValueError: If the pipeline gives no image.
+        OptionError: If the pipeline gives no image.
     """
     if not hasattr(dataset, 'get_data_info') or not hasattr(dataset, 'pipeline'):
-        raise ValueError(
+        raise OptionError(
             f'{type(dataset).__name__} is no mmengine data set with a pipeline'
         )
     packed = dataset.pipeline(dataset.get_data_info(index))
@@ -170,7 +171,7 @@ def read_item(dataset: Any, index: int, views: int) -> Item:
         clean = _clean(dataset.get_data_info(index), size)
         return Item(clean, list(inputs[:views]), label)
     if not isinstance(inputs, Tensor):
-        raise ValueError(
+        raise OptionError(
             f'{_origin(dataset)}: the pipeline gives no image for row {index}; it '
             'must end in PackInputs'
         )
@@ -223,7 +224,7 @@ def _label(packed: Mapping[str, Any] | None) -> int | None:
 def _stack(images: Sequence[Tensor], name: str) -> Tensor:
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
-        raise ValueError(
+        raise OptionError(
             f'{name}: the pipeline gives images of different sizes '
             f'({sorted(shapes)[:3]}, …); end it with a crop or a resize to one size'
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msbreg_mm.datasets.writing import write_json
+from msbreg_mm.utils.errors import DataError, OptionError
 
 
 def subset_order(image_ids: Sequence[int], seed: int, fold: int) -> list[int]:
@@ -56,15 +57,15 @@ def write_subsets(
         The files written, by fold and percent.
 
     Raises:
-        ValueError: If a percentage or ``num_folds`` is out of range, or the file has
+        OptionError: If a percentage or ``num_folds`` is out of range, or the file has
             no images.
     """
     source = Path(annotation_file)
     for percent in percents:
         if not 0 < percent <= 100:
-            raise ValueError(f'percents must be in (0, 100], got {percent}')
+            raise OptionError(f'percents must be in (0, 100], got {percent}')
     if num_folds < 1:
-        raise ValueError(f'num_folds must be at least 1, got {num_folds}')
+        raise OptionError(f'num_folds must be at least 1, got {num_folds}')
     content = _read_coco(source)
     image_ids = [image['id'] for image in content['images']]
     paths = []
@@ -82,9 +83,9 @@ def _read_coco(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise ValueError(f'{path} is no readable JSON: {error}') from error
+        raise DataError(f'{path} is no readable JSON: {error}') from error
     if not isinstance(content, dict) or not content.get('images'):
-        raise ValueError(f'{path} is no COCO annotation file: it has no "images"')
+        raise DataError(f'{path} is no COCO annotation file: it has no "images"')
     return content
 
 

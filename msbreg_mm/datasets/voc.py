@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from msbreg_mm.utils.errors import DataError, MissingInputError
+
 VOC_CLASSES = (
     'aeroplane',
     'bicycle',
@@ -65,13 +67,13 @@ def read_voc_annotation(path: Path) -> VOCAnnotation:
 
     Raises:
         FileNotFoundError: If it is absent.
-        ValueError: If it is no XML, or an element is missing or no number; the
+        DataError: If it is no XML, or an element is missing or no number; the
             message names the file and the element.
     """
     try:
         top = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
-        raise ValueError(f'{path} is no readable XML: {error}') from error
+        raise DataError(f'{path} is no readable XML: {error}') from error
     return VOCAnnotation(
         filename=(top.findtext('filename') or '').strip(),
         width=int(_number(top, 'size/width', path)),
@@ -83,7 +85,7 @@ def read_voc_annotation(path: Path) -> VOCAnnotation:
 def _object(item: ElementTree.Element, path: Path) -> VOCObject:
     name = (item.findtext('name') or '').strip()
     if not name:
-        raise ValueError(f'{path}: an <object> has no <name>')
+        raise DataError(f'{path}: an <object> has no <name>')
     xmin, ymin, xmax, ymax = (
         _number(item, f'bndbox/{side}', path)
         for side in ('xmin', 'ymin', 'xmax', 'ymax')
@@ -97,7 +99,7 @@ def _number(element: ElementTree.Element, name: str, path: Path) -> float:
     try:
         return float(text or '')
     except ValueError:
-        raise ValueError(
+        raise DataError(
             f'{path}: <{name}> in <{element.tag}> must be a number, got {text!r}'
         ) from None
 
@@ -106,11 +108,11 @@ def read_voc_list(path: Path) -> list[str]:
     """Return the image names of an ``ImageSets`` list, without blank lines.
 
     Raises:
-        FileNotFoundError: If the list is absent; names those that are there.
+        MissingInputError: If the list is absent; names those that are there.
     """
     if not path.is_file():
         there = sorted(other.stem for other in path.parent.glob('*.txt'))
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'no image list {path}; {path.parent} has {", ".join(there) or "none"}'
         )
     return [line.split()[0] for line in path.read_text().splitlines() if line.strip()]

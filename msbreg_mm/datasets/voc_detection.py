@@ -4,6 +4,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from msbreg_mm.registry import DATASETS
+from msbreg_mm.utils.errors import DataError
 from msbreg_mm.utils.upstream import import_quietly
 
 import_quietly('mmdet.datasets')
@@ -34,12 +35,12 @@ class VOCDetectionDataset(VOCDataset):
         """Read one XML file. See :class:`mmdet.datasets.XMLDataset`.
 
         Raises:
-            ValueError: If an object's box is not four numbers; names the file.
+            DataError: If an object's box is not four numbers; names the file.
         """
         try:
             return super().parse_data_info(img_info)
         except ValueError as error:
-            raise ValueError(f'{img_info["xml_path"]}: {error}') from error
+            raise DataError(f'{img_info["xml_path"]}: {error}') from error
 
     def _parse_instance_info(
         self, raw_ann_info: Any, minus_one: bool = True
@@ -67,7 +68,7 @@ def _number(item: ElementTree.Element, side: str) -> float:
     try:
         return float(text or '')
     except ValueError:
-        raise ValueError(
+        raise DataError(
             f'<{side}> of an object {item.findtext("name")!r} must be a number, got '
             f'{text!r}; `prepare_data.py check` finds all such boxes'
         ) from None

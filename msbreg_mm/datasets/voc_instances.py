@@ -19,6 +19,7 @@ from msbreg_mm.datasets.voc import (
     read_voc_list,
 )
 from msbreg_mm.datasets.writing import write_json
+from msbreg_mm.utils.errors import DataError, MissingInputError, OptionError
 
 VOID = 255
 """Index of VOC's border between objects: it belongs to none."""
@@ -74,12 +75,12 @@ def voc_instances(
 
     Raises:
         FileNotFoundError: If the list, an XML file, an image or a mask is missing.
-        ValueError: If a class is unknown, sizes differ, an index has no object, or
+        OptionError: If a class is unknown, sizes differ, an index has no object, or
             a mask lies outside its box (objects in another order).
     """
     root = Path(root)
     if boxes not in ('xml', 'mask'):
-        raise ValueError(f"boxes must be 'xml' or 'mask', got {boxes!r}")
+        raise OptionError(f"boxes must be 'xml' or 'mask', got {boxes!r}")
     names = tuple(classes or read_voc_classes(root) or VOC_CLASSES)
     images: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
@@ -122,31 +123,31 @@ def _read(root: Path, stem: str) -> tuple[VOCAnnotation, np.ndarray, dict[str, A
     annotation = read_voc_annotation(root / 'Annotations' / f'{stem}.xml')
     path = root / 'SegmentationObject' / f'{stem}.png'
     if not path.is_file():
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'no instance mask {path}; the list must name only images with masks'
         )
     with Image.open(path) as opened:
         if opened.mode not in ('P', 'L'):
-            raise ValueError(
+            raise DataError(
                 f'{path} must hold one 8-bit index per pixel (PNG mode P or L), got '
                 f'mode {opened.mode}'
             )
         indices = np.array(opened)
     height, width = indices.shape
     if (width, height) != (annotation.width, annotation.height):
-        raise ValueError(
+        raise DataError(
             f'{path} is {width} x {height}, its XML says '
             f'{annotation.width} x {annotation.height}'
         )
     top = int(indices[indices != VOID].max(initial=0))
     if top > len(annotation.objects):
-        raise ValueError(
+        raise DataError(
             f'{path} has the index {top}, but its XML has only '
             f'{len(annotation.objects)} objects'
         )
     picture = find_voc_image(root, stem)
     if picture is None:
-        raise FileNotFoundError(f'no image of {stem} in {root / "JPEGImages"}')
+        raise MissingInputError(f'no image of {stem} in {root / "JPEGImages"}')
     record = {'file_name': picture.name, 'width': width, 'height': height}
     return annotation, indices, record
 
@@ -161,7 +162,7 @@ def _instances(
     """Yield the COCO annotations, without ids, of the objects that have pixels."""
     for position, item in enumerate(annotation.objects, start=1):
         if item.name not in names:
-            raise ValueError(
+            raise DataError(
                 f'{stem}.xml has the class {item.name!r}, which is not among '
                 f'{", ".join(names)}; give classes (--classes) or a classes.txt'
             )
@@ -171,7 +172,7 @@ def _instances(
         code = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
         mask_box = [float(value) for value in rle.toBbox(code)]
         if not _overlap(mask_box, item.xywh):
-            raise ValueError(
+            raise DataError(
                 f'{stem}: the pixels {position} of SegmentationObject lie outside the '
                 f'box of object {position} ({item.name}) of the XML; both must '
                 'list the objects in the same order'

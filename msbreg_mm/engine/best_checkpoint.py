@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from msbreg_mm.utils.errors import OptionError
+
 
 def check_save_best(
     runner: Runner, metrics: Sequence[str], by_epoch: bool, source: str
@@ -23,7 +25,7 @@ def check_save_best(
         source: Name of the source in messages.
 
     Raises:
-        ValueError: If a key is unknown or stands beside one of another source,
+        OptionError: If a key is unknown or stands beside one of another source,
             there is a validation loop, or the units differ.
     """
     prefix = metrics[0].partition('/')[0] + '/'
@@ -32,18 +34,18 @@ def check_save_best(
         if not asked:
             continue
         if set(hook.save_best) - set(metrics):
-            raise ValueError(
+            raise OptionError(
                 f'save_best of CheckpointHook is {hook.save_best}; {source} gives '
                 f'{", ".join(metrics)}, and no other metric can stand beside them'
             )
         if runner.val_loop is not None:
-            raise ValueError(
+            raise OptionError(
                 f'save_best={asked} of CheckpointHook needs a config without '
                 'validation, whose metrics it would look at, too; set val_cfg, '
                 'val_dataloader and val_evaluator to None'
             )
         if hook.by_epoch != by_epoch:
-            raise ValueError(
+            raise OptionError(
                 f'{source} has by_epoch={by_epoch} and CheckpointHook '
                 f'by_epoch={hook.by_epoch}; to save the best both must be the same'
             )

@@ -8,6 +8,7 @@ from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructo
 from torch import nn
 
 from msbreg_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
+from msbreg_mm.utils.errors import OptionError
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -43,13 +44,13 @@ class BackboneLayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
             kwargs: Passed on.
 
         Raises:
-            ValueError: If the backbone cannot tell its layers apart.
+            OptionError: If the backbone cannot tell its layers apart.
         """
         if get_layer_depth is None:
             backbone = getattr(module, 'backbone', None)
             depth_of = getattr(backbone, 'get_layer_depth', None)
             if depth_of is None:
-                raise ValueError(
+                raise OptionError(
                     f'the backbone {type(backbone).__name__} of '
                     f'{type(module).__name__} has no get_layer_depth; layer-wise '
                     "decay needs one of mmpretrain's transformers"

@@ -31,6 +31,7 @@ from msbreg_mm.evaluation.extraction import (
 from msbreg_mm.evaluation.feature_cache import FeatureCache, Write
 from msbreg_mm.evaluation.features import FeatureSet, check_pair
 from msbreg_mm.registry import LOOPS, PROBES
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 CACHE_VARIABLE = 'MSBREG_FEATURE_CACHE'
@@ -67,7 +68,7 @@ class ProbeLoop(BaseLoop):
             nothing: a folder inside the work directory is removed at the end.
 
     Raises:
-        ValueError: If there is no probe or validation set, ``max_epochs`` is not
+        OptionError: If there is no probe or validation set, ``max_epochs`` is not
             1, the sets do not fit each other or a feature is not finite.
     """
 
@@ -80,16 +81,16 @@ class ProbeLoop(BaseLoop):
         cache_dir: str | None = None,
     ) -> None:
         if max_epochs != 1:
-            raise ValueError(
+            raise OptionError(
                 f'ProbeLoop takes every image once: max_epochs is 1, got {max_epochs}'
             )
         if not probes:
-            raise ValueError('train_cfg.probes is empty; name a probe')
+            raise OptionError('train_cfg.probes is empty; name a probe')
         # Before hours of extraction: a wrong name or argument shows here.
         self.probes = [PROBES.build(probe) for probe in probes]
         super().__init__(runner, dataloader)
         if runner.val_loop is None:
-            raise ValueError(
+            raise OptionError(
                 'probes are scored on val_dataloader, which is missing; take '
                 'val_cfg and val_evaluator from configs/_base_/probe_runtime.py'
             )

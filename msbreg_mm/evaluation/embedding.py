@@ -17,6 +17,7 @@ from msbreg_mm.checkpoints.files import open_path
 from msbreg_mm.checkpoints.loading import check_finite
 from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.evaluation.extraction import pool_features, project
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.random import seeded
 
 LAYERS = ('backbone', 'neck')
@@ -89,15 +90,15 @@ def build_embedder(
 
     Raises:
         CheckpointError: If the checkpoint does not fit, or holds NaN.
-        ValueError: If the config has no such layer.
+        OptionError: If the config has no such layer.
     """
     from mmengine.registry import MODELS
 
     if layer not in LAYERS:
-        raise ValueError(f'layer must be one of {LAYERS}, got {layer!r}')
+        raise OptionError(f'layer must be one of {LAYERS}, got {layer!r}')
     for part in ('backbone', layer):
         if not (cfg.get('model') or {}).get(part):
-            raise ValueError(f'the config has no model.{part} to embed images with')
+            raise OptionError(f'the config has no model.{part} to embed images with')
     preprocessor = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor')
     with seeded(seed):
         model = MODELS.build(cfg.model if layer == 'neck' else cfg.model.backbone)

@@ -10,6 +10,8 @@ from mmengine.dataset import BaseDataset
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from msbreg_mm.utils.errors import DataError
+
 
 def read_infos(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
     """Go through the annotations of a data set without decoding images.
@@ -18,7 +20,7 @@ def read_infos(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
         dataset: A data set of mmengine or a wrapper around some.
 
     Raises:
-        ValueError: If the data set has no ``get_data_info``.
+        DataError: If the data set has no ``get_data_info``.
     """
     if hasattr(dataset, 'full_init'):
         dataset.full_init()
@@ -33,7 +35,7 @@ def read_infos(dataset: Dataset) -> Iterator[Mapping[str, Any]]:
         for index in range(len(dataset)):  # type: ignore[arg-type]
             yield dataset.get_data_info(index)
     else:
-        raise ValueError(
+        raise DataError(
             f'{type(dataset).__name__} has no get_data_info; use a data set of '
             'mmpretrain, or one derived from mmengine.dataset.BaseDataset'
         )
@@ -55,25 +57,25 @@ def read_labels(
         empty if the data set has none.
 
     Raises:
-        ValueError: If there are no images, one has no label, or the classes of
+        DataError: If there are no images, one has no label, or the classes of
             images with several labels have no names.
     """
     labels, difficult = [], []
     for index, info in enumerate(read_infos(dataset)):
         if info.get('gt_label') is None:
-            raise ValueError(
+            raise DataError(
                 f'{name}: image {index} ({info.get("img_path", "no path")}) has no '
                 'label; probes need an annotated data set'
             )
         labels.append(info['gt_label'])
         difficult.append(info.get('gt_label_difficult') or ())
     if not labels:
-        raise ValueError(f'{name} has no images')
+        raise DataError(f'{name} has no images')
     classes = tuple((getattr(dataset, 'metainfo', None) or {}).get('classes') or ())
     if all(np.ndim(label) == 0 for label in labels):
         return np.asarray(labels, np.int64), classes
     if not classes:
-        raise ValueError(
+        raise DataError(
             f'{name}: images with several labels need the names of all classes; set '
             'metainfo=dict(classes=[…]) of the data set'
         )
@@ -146,14 +148,14 @@ def pool_features(outputs: Tensor | Sequence[Tensor]) -> Tensor:
         float32 (N, D).
 
     Raises:
-        ValueError: If a tensor has another shape.
+        DataError: If a tensor has another shape.
     """
     levels = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     vectors = []
     for level in levels:
         if not isinstance(level, Tensor) or level.dim() not in (2, 4):
             got = tuple(level.shape) if isinstance(level, Tensor) else type(level)
-            raise ValueError(
+            raise DataError(
                 f'features must be (N, C, H, W) or (N, C), got {got}; for a ViT set '
                 "backbone.out_type to 'cls_token' or 'avg_featmap'"
             )

@@ -13,6 +13,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 
 from msbreg_mm.evaluation.features import check_finite, row_chunks
+from msbreg_mm.utils.errors import OutputError
 from msbreg_mm.utils.files import write_text
 from msbreg_mm.utils.locks import FileLock, is_locked
 
@@ -61,7 +62,7 @@ class FeatureCache:
 
         Raises:
             ValueError: If a computed feature is not finite; nothing is kept.
-            OSError: If the disk is full or a rank does not see the folder.
+            OutputError: If the disk is full or a rank does not see the folder.
         """
         path = self.folder / f'{key}.npy'
         with self._locked(key):
@@ -69,7 +70,7 @@ class FeatureCache:
             if not found:
                 self._compute(key, shape, fill, about or {})
         if not path.is_file():
-            raise OSError(
+            raise OutputError(
                 f'{path} was written by another process but is not visible here; '
                 'train_cfg.cache_dir must be on a file system that all ranks share'
             )
@@ -165,7 +166,7 @@ def _allocate(path: Path, shape: tuple[int, int]) -> None:
             else:  # macOS
                 file.truncate(file.tell() + size)
         except OSError as error:
-            raise OSError(
+            raise OutputError(
                 error.errno,
                 f'{error.strerror}: cannot reserve {size:,} bytes for features; free '
                 'some space or set train_cfg.cache_dir',

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from msbreg_mm.utils.errors import DataError
+
 # Rows that are read from a memory map at once: 64 MiB of 2048 float32 columns.
 _CHUNK = 8192
 # Rows and classes that an error message lists.
@@ -95,7 +97,7 @@ class FeatureSet:
     def _check_features(self) -> None:
         x = self.features
         if x.ndim != 2 or x.dtype != np.float32 or 0 in x.shape:
-            raise ValueError(
+            raise DataError(
                 f'{self.name}: features must be float32 of shape (images, dimensions), '
                 f'each at least 1, got {x.dtype} {x.shape}'
             )
@@ -104,33 +106,33 @@ class FeatureSet:
     def _check_labels(self) -> None:
         y = self.labels
         if y.ndim not in (1, 2) or len(y) != len(self.features):
-            raise ValueError(
+            raise DataError(
                 f'{self.name}: {len(self.features)} features need as many labels, got '
                 f'labels of shape {y.shape}'
             )
         if self.images is not None and self.images.shape != (len(y),):
-            raise ValueError(
+            raise DataError(
                 f'{self.name}: {len(y)} rows need as many image numbers, got an array '
                 f'of shape {self.images.shape}'
             )
         expected = np.dtype(np.int8 if self.multi_label else np.int64)
         if y.dtype != expected:
-            raise ValueError(f'{self.name}: labels must be {expected}, got {y.dtype}')
+            raise DataError(f'{self.name}: labels must be {expected}, got {y.dtype}')
         low, high = int(y.min()), int(y.max())
         if self.multi_label:
             if low < -1 or high > 1:
-                raise ValueError(
+                raise DataError(
                     f'{self.name}: labels of several classes an image are 1, 0 or -1 '
                     f'(ignored), got {low} to {high}'
                 )
             if self.classes and len(self.classes) != y.shape[1]:
-                raise ValueError(
+                raise DataError(
                     f'{self.name}: labels of {y.shape[1]} classes, but '
                     f'{len(self.classes)} class names'
                 )
         elif low < 0 or (self.classes and high >= len(self.classes)):
             limit = f' to {len(self.classes) - 1}' if self.classes else ''
-            raise ValueError(
+            raise DataError(
                 f'{self.name}: labels must be 0{limit}, got {low} to {high}; does the '
                 'annotation file belong to these classes?'
             )
@@ -179,14 +181,14 @@ def check_finite(features: np.ndarray, name: str) -> None:
         name: What is named in the error.
 
     Raises:
-        ValueError: If one is not; with the number and the first rows.
+        DataError: If one is not; with the number and the first rows.
     """
     bad: list[int] = []
     for start, part in row_chunks(features):
         bad += (start + np.flatnonzero(~np.isfinite(part).all(axis=1))).tolist()
     if bad:
         rows = ', '.join(map(str, bad[:_SHOWN])) + (', …' if bad[_SHOWN:] else '')
-        raise ValueError(
+        raise DataError(
             f'{name}: {len(bad)} of {len(features)} features hold NaN or infinity '
             f'(images {rows}); the checkpoint that made them is broken, its training '
             'diverged, or half precision overflows (drop --amp)'
@@ -201,23 +203,23 @@ def check_pair(train: FeatureSet, val: FeatureSet) -> None:
         val: What it is scored on; classes without an image are allowed there.
 
     Raises:
-        ValueError: If dimensions or classes differ, or a class has no image to
+        DataError: If dimensions or classes differ, or a class has no image to
             fit on.
     """
     if train.features.shape[1] != val.features.shape[1]:
-        raise ValueError(
+        raise DataError(
             f'{train.name} has features of {train.features.shape[1]} dimensions, '
             f'{val.name} of {val.features.shape[1]}; they come from different backbones'
         )
     if train.multi_label != val.multi_label:
         one, several = (val, train) if train.multi_label else (train, val)
-        raise ValueError(
+        raise DataError(
             f'{one.name} has one label an image, {several.name} several; use one data '
             'set type for both'
         )
     _check_classes(train, val)
     if (missing := np.flatnonzero(train.counts == 0)).size:
-        raise ValueError(
+        raise DataError(
             f'{train.name}: {train.describe(missing.tolist())} have no image to fit '
             'on; add images, or leave the classes out of both sets'
         )
@@ -236,7 +238,7 @@ def _check_classes(train: FeatureSet, val: FeatureSet) -> None:
                 f'class {index} is {train.classes[index]!r} in one and '
                 f'{val.classes[index]!r} in the other'
             )
-        raise ValueError(f'{train.name} and {val.name} differ in classes: {detail}')
+        raise DataError(f'{train.name} and {val.name} differ in classes: {detail}')
     # Without names, the last classes of a small val set may have no image.
     fits = (
         train.num_classes == val.num_classes
@@ -244,7 +246,7 @@ def _check_classes(train: FeatureSet, val: FeatureSet) -> None:
         else train.num_classes >= val.num_classes
     )
     if not fits:
-        raise ValueError(
+        raise DataError(
             f'{train.name} has {train.num_classes} classes, {val.name} '
             f'{val.num_classes}; both need the same list of classes'
         )

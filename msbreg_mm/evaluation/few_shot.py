@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from msbreg_mm.evaluation.features import FeatureSet
+from msbreg_mm.utils.errors import DataError, OptionError
 
 CLASSIFIERS = ('centroid', 'logistic')
 # Feature values of the episodes that are handled together, 64 MiB of float64.
@@ -112,15 +113,15 @@ def few_shot(
         The accuracies, see :class:`FewShotResult`.
 
     Raises:
-        ValueError: If an argument is out of range, images have several labels,
+        OptionError: If an argument is out of range, images have several labels,
             or there are too few classes or images of a class.
     """
     if shots < 1 or queries < 1:
-        raise ValueError(
+        raise OptionError(
             f'shots and queries must be at least 1, got {shots} and {queries}'
         )
     if classifier not in CLASSIFIERS:
-        raise ValueError(
+        raise OptionError(
             f'classifier must be one of {", ".join(CLASSIFIERS)}, got {classifier!r}'
         )
     rng = np.random.default_rng(seed)
@@ -172,23 +173,23 @@ def _by_logistic(x: np.ndarray, shots: int) -> np.ndarray:
 
 def _check(features: FeatureSet, ways: int, images: int, episodes: int) -> None:
     if features.multi_label:
-        raise ValueError(
+        raise DataError(
             f'{features.name}: few-shot episodes need one class an image, these have '
             'several; use the SVM probe with shots'
         )
     if ways < 2 or images < 1 or episodes < 1:
-        raise ValueError(
+        raise DataError(
             'ways must be at least 2, images and episodes at least 1, got '
             f'{ways}, {images} and {episodes}'
         )
     counts = features.counts
     if len(counts) < ways:
-        raise ValueError(
+        raise DataError(
             f'{features.name}: {ways}-way episodes need {ways} classes, there are '
             f'{len(counts)}'
         )
     if (few := np.flatnonzero(counts < images)).size:
-        raise ValueError(
+        raise DataError(
             f'{features.name}: {features.describe(few.tolist())} have fewer than '
             f'{images} images, shots and queries of an episode; take fewer queries or '
             'leave the classes out'

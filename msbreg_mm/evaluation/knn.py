@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from msbreg_mm.evaluation.features import row_chunks
+from msbreg_mm.utils.errors import DataError, OptionError
 
 # Columns of a similarity block, in multiples of its rows: wide enough that the
 # selection of neighbours is seldom repeated, small enough for 64 MB by default.
@@ -157,7 +158,7 @@ def _normalize(features: Tensor, name: str, whole: Array) -> Tensor:
         int((~part.to(features.dtype).norm(dim=1).isfinite()).sum())
         for _, part in _bank_chunks(whole, _BANK_CHUNKS * 1024)
     )
-    raise ValueError(
+    raise DataError(
         f'{name}: {bad} of {len(whole)} features hold NaN or infinity; the checkpoint '
         'that made them is broken, or its training diverged'
     )
@@ -266,11 +267,11 @@ def _check_parameters(
     ks: Sequence[int], temperatures: Sequence[float], bank_size: int, chunk_size: int
 ) -> None:
     if not ks or min(ks) < 1 or max(ks) > bank_size:
-        raise ValueError(
+        raise OptionError(
             f'ks must be numbers from 1 to {bank_size}, the size of the bank, got '
             f'{list(ks)}'
         )
     if not temperatures or min(temperatures) <= 0:
-        raise ValueError(f'temperatures must be positive, got {list(temperatures)}')
+        raise OptionError(f'temperatures must be positive, got {list(temperatures)}')
     if chunk_size < 1:
-        raise ValueError(f'chunk_size must be at least 1, got {chunk_size}')
+        raise OptionError(f'chunk_size must be at least 1, got {chunk_size}')

@@ -8,6 +8,7 @@ import numpy as np
 from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.logistic_solvers import Solver
 from msbreg_mm.evaluation.scores import score
+from msbreg_mm.utils.errors import DataError, OptionError
 
 # Ericsson et al., "How Well Do Self-Supervised Models Transfer?", CVPR 2021, and
 # Kornblith et al., "Do Better ImageNet Models Transfer Better?", CVPR 2019: weights
@@ -65,13 +66,13 @@ def fit_logistic(
         The scores of the test images and how they came about.
 
     Raises:
-        ValueError: If a class lacks images in a split, or an argument is out of
+        OptionError: If a class lacks images in a split, or an argument is out of
             range.
     """
     if not l2_grid or min(l2_grid) <= 0:
-        raise ValueError(f'l2_grid must be positive numbers, got {list(l2_grid)}')
+        raise OptionError(f'l2_grid must be positive numbers, got {list(l2_grid)}')
     if (is_validation is None) != (len(l2_grid) == 1):
-        raise ValueError(
+        raise OptionError(
             f'a validation split chooses from several l2 values, got {len(l2_grid)}'
         )
     if not train.classes:
@@ -141,7 +142,7 @@ def split_validation(train: FeatureSet, seed: int, fraction: float = 0.2) -> np.
         Mask (N,) of the validation split.
 
     Raises:
-        ValueError: If a class has a single image, or ``fraction`` is out of range.
+        DataError: If a class has a single image, or ``fraction`` is out of range.
     """
     if train.images is not None and len(train.parts) <= 1:
         # Draw among the first rows of the files; the others follow.
@@ -161,14 +162,14 @@ def split_validation(train: FeatureSet, seed: int, fraction: float = 0.2) -> np.
         mask[-train.parts[-1] :] = True
         return mask
     if not 0 < fraction < 1:
-        raise ValueError(f'fraction must be in (0, 1), got {fraction}')
+        raise DataError(f'fraction must be in (0, 1), got {fraction}')
     rng = np.random.default_rng(seed)
     if train.multi_label:
         mask[rng.permutation(len(train))[: max(1, round(fraction * len(train)))]] = True
         return mask
     single = np.flatnonzero(train.counts == 1)
     if single.size:
-        raise ValueError(
+        raise DataError(
             f'{train.name}: {train.describe(single.tolist())} have a single image, '
             'which cannot be both fitted and validated on; concatenate an official '
             'validation split (ConcatDataset), or give one value as l2_grid'
@@ -222,7 +223,7 @@ class _Regressions:
 
 def _check_classes(fitted: FeatureSet) -> None:
     if fitted.num_classes < 2 and not fitted.multi_label:
-        raise ValueError(
+        raise DataError(
             f'{fitted.name}: one class only; a classifier needs at least two'
         )
     missing = fitted.counts == 0
@@ -230,7 +231,7 @@ def _check_classes(fitted: FeatureSet) -> None:
         missing |= (fitted.labels == 0).sum(axis=0) == 0
     if missing.any():
         kind = 'positive or no negative' if fitted.multi_label else ''
-        raise ValueError(
+        raise DataError(
             f'{fitted.name}: {fitted.describe(np.flatnonzero(missing).tolist())} have '
             f'no {kind}'.rstrip()
             + ' image to fit on beside the validation split; use another split'

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from joblib import Parallel, cpu_count, delayed
 from rich.progress import track
 
+from msbreg_mm.utils.errors import OptionError
+
 Result = TypeVar('Result')
 
 
@@ -35,10 +37,10 @@ def run_tasks(
         The results in the order of ``tasks``.
 
     Raises:
-        ValueError: If ``jobs`` is below 1.
+        OptionError: If ``jobs`` is below 1.
     """
     if jobs is not None and jobs < 1:
-        raise ValueError(f'jobs must be at least 1, got {jobs}')
+        raise OptionError(f'jobs must be at least 1, got {jobs}')
     if jobs is None:
         jobs = max(1, min(cpu_count(), len(tasks))) if pays else 1
     results = Parallel(n_jobs=jobs, return_as='generator')(

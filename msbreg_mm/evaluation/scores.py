@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from msbreg_mm.utils.errors import OptionError
+
 METRICS = ('top1', 'mean_class', 'mAP')
 
 
@@ -18,12 +20,12 @@ def score(metric: str, scores: np.ndarray, labels: np.ndarray) -> float:
         Percent.
 
     Raises:
-        ValueError: If the metric is unknown or does not fit the labels.
+        OptionError: If the metric is unknown or does not fit the labels.
     """
     fits = METRICS[2:] if labels.ndim == 2 else METRICS[:2]
     if metric not in fits:
         kind = 'several labels an image' if labels.ndim == 2 else 'one label an image'
-        raise ValueError(f'metric {metric!r} does not fit {kind}; use one of {fits}')
+        raise OptionError(f'metric {metric!r} does not fit {kind}; use one of {fits}')
     if metric == 'mAP':
         return mean_average_precision(scores, labels)
     predictions = scores.argmax(axis=1)

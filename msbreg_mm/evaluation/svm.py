@@ -13,6 +13,7 @@ from sklearn.svm import LinearSVC
 
 from msbreg_mm.evaluation.features import FeatureSet, check_pair
 from msbreg_mm.evaluation.parallel import run_tasks
+from msbreg_mm.utils.errors import DataError, OptionError
 
 # VISSL, configs/config/benchmark/linear_image_classification/voc07/
 # eval_resnet_8gpu_transfer_voc07_svm.yaml.
@@ -113,13 +114,13 @@ def svm_classify(
         The result, see :class:`SVMResult`.
 
     Raises:
-        ValueError: If the sets do not fit each other, an argument is out of
+        OptionError: If the sets do not fit each other, an argument is out of
             range, a class has fewer positive or negative images than folds in
             ``train``, or no positive one in ``test``.
     """
     check_sets(train, test, costs, max_iter)
     if folds < 2:
-        raise ValueError(f'folds must be at least 2, got {folds}')
+        raise OptionError(f'folds must be at least 2, got {folds}')
     labels, test_labels = one_vs_rest(train), one_vs_rest(test)
     usable = labels >= 0 if exclude_ignored else np.ones(labels.shape, bool)
     check_counts(train, labels == 1, folds, f'positive images for {folds} folds')
@@ -232,9 +233,9 @@ def check_sets(
     """Raise ValueError if SVMs of one set cannot be scored on the other."""
     check_pair(train, test)
     if not costs or min(costs) <= 0:
-        raise ValueError(f'costs must be positive, got {list(costs)}')
+        raise DataError(f'costs must be positive, got {list(costs)}')
     if max_iter < 1:
-        raise ValueError(f'max_iter must be at least 1, got {max_iter}')
+        raise DataError(f'max_iter must be at least 1, got {max_iter}')
     check_counts(test, one_vs_rest(test) == 1, 1, 'positive images to score')
 
 
@@ -242,7 +243,7 @@ def check_counts(features: FeatureSet, mask: np.ndarray, least: int, what: str) 
     """Raise ValueError naming the classes with fewer than ``least`` marked images."""
     counts = mask.sum(axis=0)
     if (few := np.flatnonzero(counts < least)).size:
-        raise ValueError(
+        raise DataError(
             f'{features.name}: {features.describe(few.tolist())} have too few {what}: '
             f'at least {least} are needed, the fewest are {counts.min()}'
         )

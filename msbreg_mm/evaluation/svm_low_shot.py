@@ -19,6 +19,7 @@ from msbreg_mm.evaluation.svm import (
     normalize,
     one_vs_rest,
 )
+from msbreg_mm.utils.errors import OptionError
 
 # VISSL, vissl/config/defaults.yaml: k_values and sample_inds.
 LOW_SHOTS = (1, 2, 4, 8, 16, 32, 64, 96)
@@ -68,10 +69,10 @@ def low_shot_labels(train: FeatureSet, k: int, rng: np.random.Generator) -> np.n
         (N, C) int8: the label where one was drawn, -1 elsewhere.
 
     Raises:
-        ValueError: If ``k`` is below 1 or a class has too few images.
+        OptionError: If ``k`` is below 1 or a class has too few images.
     """
     if k < 1:
-        raise ValueError(f'k must be at least 1, got {k}')
+        raise OptionError(f'k must be at least 1, got {k}')
     labels = one_vs_rest(train)
     negatives = (labels.shape[1] - 1) * k
     check_counts(train, labels == 1, k, f'positive images for k={k}')
@@ -116,12 +117,12 @@ def svm_low_shot(
         One result per k, see :class:`LowShotResult`.
 
     Raises:
-        ValueError: If the sets do not fit each other, an argument is out of range
+        OptionError: If the sets do not fit each other, an argument is out of range
             or a class has too few images.
     """
     check_sets(train, test, costs, max_iter)
     if not shots or samples < 1:
-        raise ValueError(
+        raise OptionError(
             f'shots must not be empty and samples at least 1, got {list(shots)} and '
             f'{samples}'
         )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from msbreg_mm.evaluation.embedding import embed
+from msbreg_mm.utils.errors import DataError
 from msbreg_mm.utils.files import write_bytes
 
 FILE = 'trajectory.npz'
@@ -52,7 +53,7 @@ def load_trajectory(path: str | Path) -> Trajectory:
         path: ``.npz`` file.
 
     Raises:
-        ValueError: If it is damaged or no trajectory.
+        DataError: If it is damaged or no trajectory.
     """
     try:
         with np.load(path, allow_pickle=False) as content:
@@ -60,11 +61,11 @@ def load_trajectory(path: str | Path) -> Trajectory:
         arrays['unit'] = str(arrays['unit'])
         trajectory = Trajectory(**arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise ValueError(f'{path} is no trajectory: {error}') from error
+        raise DataError(f'{path} is no trajectory: {error}') from error
     if trajectory.embeddings.ndim != 4 or len(trajectory.embeddings) != len(
         trajectory.times
     ):
-        raise ValueError(
+        raise DataError(
             f'{path} is no trajectory: embeddings have shape '
             f'{trajectory.embeddings.shape} for {len(trajectory.times)} times'
         )

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msbreg_mm.utils.errors import OptionError
+
 # By the last word of the key; what is not named here is better when it is more.
 _NEITHER = {
     'effective_rank', 'participation_ratio', 'largest_share', 'uniformity', 'alignment',
@@ -52,7 +54,7 @@ class Column:
         if self.better is None:
             object.__setattr__(self, 'better', _direction(self.key))
         if self.better not in (-1, 0, 1):
-            raise ValueError(
+            raise OptionError(
                 f'column {self.key!r}: better must be 1 (more), -1 (less) or 0 '
                 f'(neither), got {self.better!r}'
             )
@@ -71,13 +73,13 @@ class Column:
                 better)``.
 
         Raises:
-            ValueError: If it is something else, or has no scale and the key does not
+            OptionError: If it is something else, or has no scale and the key does not
                 say it.
         """
         if isinstance(item, Column):
             return item
         if isinstance(item, str) or not 2 <= len(item) <= 4:
-            raise ValueError(
+            raise OptionError(
                 f'{item!r} is no column; write (key, title), (key, title, scale) or '
                 "(key, title, scale, better), e.g. ('coco/bbox_mAP', 'box AP')"
             )
@@ -128,7 +130,7 @@ def _scale(key: str) -> float:
         return 100.0
     if key.startswith(_AS_SHOWN):
         return 1.0
-    raise ValueError(
+    raise OptionError(
         f'nothing says whether {key!r} is a fraction or a percentage; write (key, '
         'title, scale): 100 turns a fraction into percent, 1 shows it as it is'
     )

@@ -14,6 +14,7 @@ from msbreg_mm.datasets.samplers import drop_worker_settings, use_seeded_sampler
 from msbreg_mm.runs.folder import find_resumable
 from msbreg_mm.runs.known_keys import check_options, plain_options
 from msbreg_mm.runs.schedule import scale_schedule
+from msbreg_mm.utils.configs import CONFIG_ROOT, find_config
 from msbreg_mm.utils.errors import MissingInputError, OptionError
 
 __all__ = ['DictAction', 'LaunchOptions', 'resolve_config']
@@ -74,11 +75,13 @@ def resolve_config(options: LaunchOptions) -> Config:
             the length cannot be scaled.
         ChangeError: If a key of ``cfg_options`` is unknown.
     """
-    if not Path(options.config).is_file():
+    file = find_config(options.config)
+    if not file.is_file():
         raise MissingInputError(
-            f'no config file {options.config}; the shipped ones are under configs/'
+            f'no config file {options.config}; the shipped ones are in {CONFIG_ROOT} '
+            'and can be named msbreg_mm::pretrain/… from anywhere'
         )
-    cfg = Config.fromfile(options.config)
+    cfg = Config.fromfile(file)
     cfg.launcher = options.launcher
     old_root = cfg.get('data_root')
     check_options(cfg._cfg_dict, options.cfg_options)
@@ -136,7 +139,7 @@ def _apply_checkpoint(cfg: Config, options: LaunchOptions) -> None:
 
 def _work_dir(options: LaunchOptions) -> str:
     """Name the work directory by config, checkpoint and seed."""
-    parts = [Path(options.config).stem]
+    parts = [find_config(options.config).stem]
     if options.checkpoint is not None:
         parts.append(Path(options.checkpoint).stem)
     if options.seed is not None:

@@ -50,7 +50,7 @@ def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
         if path and '://' not in path and not Path(path).exists():
             raise MissingInputError(
                 f'{name}: {path} does not exist; see docs/data.md for the '
-                'layouts and tools/prepare_data.py check'
+                'layouts and msbreg data check'
             )
 
 

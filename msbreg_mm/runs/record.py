@@ -241,7 +241,7 @@ def read_failure(folder: Path) -> str | None:
 def _existing(work_dir: str | Path) -> Path:
     if not Path(work_dir).is_dir():
         raise MissingInputError(
-            f'no folder {work_dir}; pass the --work-dir of tools/transfer.py'
+            f'no folder {work_dir}; pass the --work-dir of msbreg transfer'
         )
     return Path(work_dir)
 

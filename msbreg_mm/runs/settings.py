@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from msbreg_mm.utils.errors import OptionError
+
 # Keys that say where data lies or how a machine runs, not what is computed.
 _NOT_HASHED = {
     'work_dir', 'data_root', 'resume', 'load_from', 'launcher', 'env_cfg',
@@ -25,11 +27,11 @@ def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
         arguments: As given on the command line.
 
     Raises:
-        ValueError: If one has no ``=``.
+        OptionError: If one has no ``=``.
     """
     for argument in arguments:
         if '=' not in argument:
-            raise ValueError(f'--cfg-options takes key=value, got {argument!r}')
+            raise OptionError(f'--cfg-options takes key=value, got {argument!r}')
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--options', nargs='+', action=DictAction)
     if not arguments:

@@ -9,6 +9,8 @@ from typing import Any
 
 import submitit
 
+from msbreg_mm.utils.errors import OptionError
+
 # The local executor wants a time limit; a suite has none.
 _NO_LIMIT_MIN = 60 * 24 * 365
 
@@ -47,13 +49,13 @@ def local_cluster(gpus_per_job: int = 1, jobs: int | None = None) -> Cluster:
             time of one after the other with two threads, but each needs 1.5 GiB.
 
     Raises:
-        ValueError: If there are fewer GPUs than one job needs.
+        OptionError: If there are fewer GPUs than one job needs.
     """
     ids = _visible_gpus() if gpus_per_job else []
     if not ids:
         return Cluster(slots=((),) * (jobs or min(os.cpu_count() or 1, 4)))
     if len(ids) < gpus_per_job:
-        raise ValueError(f'a job needs {gpus_per_job} GPUs, {len(ids)} are visible')
+        raise OptionError(f'a job needs {gpus_per_job} GPUs, {len(ids)} are visible')
     starts = range(0, len(ids) - gpus_per_job + 1, gpus_per_job)
     slots = tuple(tuple(ids[start : start + gpus_per_job]) for start in starts)
     return Cluster(slots=slots[: jobs or len(slots)])
@@ -67,7 +69,7 @@ def make_executor(work_dir: Path, cluster: Cluster) -> submitit.Executor:
         cluster: Where jobs run.
 
     Raises:
-        ValueError: If the kind of cluster is unknown, or Slurm is not installed.
+        OptionError: If the kind of cluster is unknown, or Slurm is not installed.
     """
     folder = work_dir / '.submitit'
     if cluster.kind == 'local':
@@ -76,13 +78,13 @@ def make_executor(work_dir: Path, cluster: Cluster) -> submitit.Executor:
         return executor
     if cluster.kind == 'slurm':
         if shutil.which('srun') is None:
-            raise ValueError(
+            raise OptionError(
                 'no Slurm here (srun is not on the PATH); leave out --cluster slurm'
             )
         slurm = submitit.SlurmExecutor(folder=folder)
         slurm.update_parameters(**{'job_name': 'transfer', **cluster.parameters})
         return slurm
-    raise ValueError(f"cluster must be 'local' or 'slurm', got {cluster.kind!r}")
+    raise OptionError(f"cluster must be 'local' or 'slurm', got {cluster.kind!r}")
 
 
 def _visible_gpus() -> list[str]:

@@ -20,7 +20,7 @@ from msbreg_mm.runs.record import read_record, write_record
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.recording import make_record, read_final_log
 from msbreg_mm.suite.trainer import Trainer, child_environment
-from msbreg_mm.utils.errors import RESUME_CODE
+from msbreg_mm.utils.errors import RESUME_CODE, InputError
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.locks import FileLock
 from msbreg_mm.utils.typed import is_number
@@ -31,7 +31,7 @@ LOG = 'train.log'
 PROCESS = 'process.json'
 _STATE = 'job.json'
 _LOG_LINES = 15
-# The last line of a traceback, or what tools/train.py says of bad input.
+# The last line of a traceback, or what msbreg train says of bad input.
 _ERROR = re.compile(r'error: |[\w.]+(Error|Exception|Interrupt)\b')
 # Seconds between asking a trainer to end, which it does when it has saved, and
 # ending it.
@@ -84,15 +84,16 @@ class JobRun(Checkpointable):
                 interrupted run of the same identity is resumed.
 
         Returns:
-            How it ended; errors are results, so that other jobs go on.
+            How it ended; errors are results, so that other jobs go on. A bug is
+            not caught: its traceback stands in submitit's log of the job.
         """
         try:
             with FileLock(job.folder / LOCK, str(job.folder)) as lock:
                 lock_fd = lock.fd
                 if not has_result(job):
                     self._run(job, lock_fd)
-        except (JobError, OSError, ValueError, RuntimeError) as error:
-            reason = str(error) if isinstance(error, JobError) else _describe(error)
+        except (JobError, InputError, OSError) as error:
+            reason = _describe(error) if type(error) is OSError else str(error)
             with suppress(OSError):  # the disk may be full
                 write_json(job.folder / FAILURE, {'reason': reason})
             return Outcome(False, reason)

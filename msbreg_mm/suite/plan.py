@@ -11,6 +11,7 @@ from msbreg_mm.runs.record import Identity
 from msbreg_mm.runs.schedule import Schedule, read_schedule
 from msbreg_mm.runs.settings import hash_config, label_protocol, parse_options
 from msbreg_mm.suite.tasks import Task
+from msbreg_mm.utils.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,12 @@ def plan_jobs(
         The jobs, in the order in which they run.
 
     Raises:
-        ValueError: If there is nothing to do, or seeds repeat or are negative.
+        OptionError: If there is nothing to do, or seeds repeat or are negative.
     """
     if not tasks or not checkpoints or not seeds:
-        raise ValueError('a suite needs at least one task, checkpoint and seed')
+        raise OptionError('a suite needs at least one task, checkpoint and seed')
     if len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ValueError(f'seeds must be distinct and at least 0, got {list(seeds)}')
+        raise OptionError(f'seeds must be distinct and at least 0, got {list(seeds)}')
     options = parse_options(cfg_options)
     resolved = {
         task.name: _resolve(task, options, settings, processes) for task in tasks

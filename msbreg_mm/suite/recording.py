@@ -20,6 +20,7 @@ from msbreg_mm.runs.record import Record
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.tasks import KNOWN_METRICS
 from msbreg_mm.utils.environment import device_name, versions
+from msbreg_mm.utils.errors import DataError
 from msbreg_mm.utils.files import read_json
 from msbreg_mm.utils.typed import convert, is_number
 
@@ -50,7 +51,7 @@ def make_record(
         The record.
 
     Raises:
-        ValueError: If the final validation or the match report is missing, or
+        DataError: If the final validation or the match report is missing, or
             the final checkpoint of a pretraining.
     """
     log = read_final_log(job)
@@ -59,7 +60,7 @@ def make_record(
             job, devices, wall_time_s, finished, log, _end_of_training(job, log)
         )
     if not log.is_complete(job.task.schedule):
-        raise ValueError(
+        raise DataError(
             f'{job.folder}: the log has no validation after {job.task.schedule}; '
             'does the config validate at the end (val_cfg, val_interval)?'
         )
@@ -67,7 +68,7 @@ def make_record(
     columns = _columns(job, metrics)
     if missing := [c.key for c in columns if c.key not in metrics]:
         if not _found_nothing(job.folder):
-            raise ValueError(
+            raise DataError(
                 f'{job.folder}: the final validation has no {missing[0]!r}; it has '
                 f'{sorted(metrics) or "no metric at all"}. Correct transfer.metrics '
                 f'in {job.task.config}'
@@ -78,14 +79,14 @@ def make_record(
     for column in columns:
         # The fractions of upstream are at most 1; 100 times a percentage is a slip.
         if column.scale == 100 and abs(metrics[column.key]) > 1.5:
-            raise ValueError(
+            raise DataError(
                 f'{job.folder}: {column.key} is {metrics[column.key]:g}, no fraction, '
                 f'and would be shown 100 times; write scale 1 in transfer.metrics of '
                 f'{job.task.config}'
             )
     for key in (column.key for column in columns):
         if not is_number(metrics[key]):
-            raise ValueError(
+            raise DataError(
                 f'{job.folder}: {key} is {metrics[key]}, which is no result; did the '
                 'training diverge?'
             )
@@ -102,7 +103,7 @@ def final_checkpoint(job: Job) -> Path:
 
 def _end_of_training(job: Job, log: Log) -> dict[str, float]:
     if not (file := final_checkpoint(job)).is_file():
-        raise ValueError(
+        raise DataError(
             f'{file} was not written; does the config save a checkpoint at its end '
             '(default_hooks.checkpoint)?'
         )
@@ -179,7 +180,7 @@ def _match_report(job: Job) -> dict[str, Any]:
     if report is None:
         if job.checkpoint.path == RANDOM:
             return {'checkpoint': RANDOM}
-        raise ValueError(
+        raise DataError(
             f'{job.folder}: no {MATCH_REPORT}, so nothing says that the '
             'checkpoint was loaded; does the config build its model from '
             '--checkpoint?'
@@ -187,7 +188,7 @@ def _match_report(job: Job) -> dict[str, Any]:
     report = convert(report, dict[str, Any], MATCH_REPORT)
     found, wanted = report.get('sha256'), job.identity.checkpoint_sha256
     if wanted and found and found != wanted:
-        raise ValueError(
+        raise DataError(
             f'{job.folder}: {job.checkpoint.path} has changed since the suite was '
             f'planned (sha256 {wanted[:12]}, now {str(found)[:12]}); call the suite '
             'again'

@@ -28,9 +28,9 @@ from mmengine.config import Config
 from msbreg_mm.runs.columns import Column
 from msbreg_mm.runs.known_keys import nearest
 from msbreg_mm.runs.schedule import Schedule, read_schedule
-from msbreg_mm.utils.errors import OptionError
+from msbreg_mm.utils.configs import CONFIG_ROOT, find_config
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 
-CONFIG_ROOT = Path(__file__).parents[2] / 'configs'
 # Folders that are searched for tasks given by name.
 TASK_FOLDERS = (CONFIG_ROOT / 'transfer', CONFIG_ROOT / 'demo')
 
@@ -79,27 +79,27 @@ def load_task(path: str | Path) -> Task:
     """Read a task from its config file; nothing is built.
 
     Args:
-        path: Config file.
+        path: Config file, or a shipped one as ``msbreg_mm::folder/file``.
 
     Returns:
         The task. Without a ``transfer`` protocol of its own its label is the
         file's stem.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the config trains nothing or ``transfer`` is malformed.
+        MissingInputError: If there is no such file.
+        OptionError: If the config trains nothing or ``transfer`` is malformed.
     """
-    path = Path(path)
+    path = find_config(path)
     if not path.is_file():
-        raise FileNotFoundError(f'no config file {path}')
+        raise MissingInputError(f'no config file {path}')
     cfg = Config.fromfile(path, import_custom_modules=False)
     if 'train_cfg' not in cfg or 'train_dataloader' not in cfg:
-        raise ValueError(
+        raise OptionError(
             f'{path} has no train_cfg or no train_dataloader, so it is no task to '
             'fine-tune on'
         )
     if not cfg.get('val_dataloader') or not cfg.get('val_evaluator'):
-        raise ValueError(
+        raise OptionError(
             f'{path} has no val_dataloader or no val_evaluator, so that nothing would '
             'be scored; is it a pretraining config?'
         )
@@ -142,28 +142,29 @@ def resolve_tasks(
     """Turn task names and config paths into tasks.
 
     Args:
-        names: Stems of shipped configs, or paths of any config.
+        names: Stems of shipped configs, ``msbreg_mm::`` names, or paths of any config.
         folders: Where names are looked up.
 
     Returns:
         One task per name, in order.
 
     Raises:
-        ValueError: If a name is unknown, or two tasks have one name.
+        OptionError: If a name is unknown, or two tasks have one name.
     """
     known = {file.stem: file for folder in folders for file in folder.rglob('*.py')}
     tasks = []
     for name in names:
-        if not name.endswith('.py') and name not in known:
+        is_file = name.endswith('.py') or '::' in name
+        if not is_file and name not in known:
             shipped = ', '.join(file.stem for file in find_tasks(folders)) or 'none'
-            raise ValueError(
+            raise OptionError(
                 f'no task {name!r}; give the path of a config (*.py) or one of: '
                 f'{shipped}'
             )
-        tasks.append(load_task(name if name.endswith('.py') else known[name]))
+        tasks.append(load_task(name if is_file else known[name]))
     stems = [task.name for task in tasks]
     if double := {stem for stem in stems if stems.count(stem) > 1}:
-        raise ValueError(
+        raise OptionError(
             f'two tasks are called {sorted(double)[0]!r}; work directories are named '
             'by the config file, so rename one'
         )
@@ -219,7 +220,9 @@ def _own_protocol(path: Path) -> str | None:
         return None
     label = about['protocol']
     if not isinstance(label, str) or not label.strip():
-        raise ValueError(f'{path}: transfer.protocol must be a plain, non-empty string')
+        raise OptionError(
+            f'{path}: transfer.protocol must be a plain, non-empty string'
+        )
     return label.strip()
 
 
@@ -227,7 +230,7 @@ def _metric(item: Any, path: Path) -> Column:
     try:
         return Column.read(item)
     except (TypeError, ValueError) as error:
-        raise ValueError(f'{path}: transfer.metrics: {error}') from None
+        raise OptionError(f'{path}: transfer.metrics: {error}') from None
 
 
 def _gpu_seconds(given: Any, path: Path) -> tuple[float, str] | None:
@@ -237,7 +240,7 @@ def _gpu_seconds(given: Any, path: Path) -> tuple[float, str] | None:
         seconds, source = given
         return float(seconds), str(source)
     except (TypeError, ValueError):
-        raise ValueError(
+        raise OptionError(
             f'{path}: transfer.gpu_seconds holds {given!r}; write (seconds, source), '
             "e.g. (2.1, 'V100, detectron2 model zoo')"
         ) from None

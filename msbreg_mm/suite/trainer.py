@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from msbreg_mm.runs.folder import PREDICTIONS
 from msbreg_mm.suite.plan import Job
 
-TRAIN_SCRIPT = Path(__file__).parents[2] / 'tools' / 'train.py'
+# The same command in a checkout and where only the wheel is installed.
+TRAIN = ('-m', 'msbreg_mm', 'train')
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Trainer:
 
     Attributes:
         command: Program; a job's config and flags follow. By default
-            ``tools/train.py`` in this Python, under torchrun for several GPUs.
+            ``msbreg train`` in this Python, under torchrun for several GPUs.
         settings: Flags that change what is computed, e.g. ``--amp``.
         flags: Other flags, e.g. ``--allow-partial``.
         cfg_options: ``key=value`` changes to every config.
@@ -55,8 +55,8 @@ class Trainer:
         if self.gpus_per_job > 1:
             launcher = ['-m', 'torch.distributed.run', '--standalone']
             launcher += ['--nproc_per_node', str(self.gpus_per_job)]
-            return [sys.executable, *launcher, str(TRAIN_SCRIPT)]
-        return [sys.executable, str(TRAIN_SCRIPT)]
+            return [sys.executable, *launcher, *TRAIN]
+        return [sys.executable, *TRAIN]
 
 
 def child_environment(
@@ -72,6 +72,8 @@ def child_environment(
     """
     # The log is read as UTF-8, whatever the console of the suite is.
     env = dict(os.environ, PYTHONUNBUFFERED='1', PYTHONIOENCODING='utf-8')
+    # A file queue.py in the current folder must not stand for Python's own.
+    env['PYTHONSAFEPATH'] = '1'
     if threads is not None:
         env.setdefault('OMP_NUM_THREADS', str(threads))
     if devices is not None:

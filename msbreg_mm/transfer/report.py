@@ -40,7 +40,7 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
     damaged = read_damaged(work_dir)
     if not tables:
         raise NoResultsError(
-            f'no finished job in {work_dir}; run tools/transfer.py first'
+            f'no finished job in {work_dir}; run msbreg transfer first'
             + ''.join(f'\n{folder}: {reason}' for folder, reason in damaged.items())
         )
     texts = {

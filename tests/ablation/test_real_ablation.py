@@ -7,7 +7,7 @@ from fake_data import write_npz
 from rich.console import Console
 from test_shipped_ablations import FOLDER
 
-from msbreg_mm.cli.ablate import AblateOptions, run
+from msbreg_mm.ablation.run import AblateOptions, run
 
 PROBE = """
 _base_ = [{base!r}]

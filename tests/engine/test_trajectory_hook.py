@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+from msbreg_mm.analysis.run import draw
 from msbreg_mm.analysis.trajectory import read_run
 from msbreg_mm.analysis.trajectory_figure import image_cosines, view_variances
-from msbreg_mm.cli.analyze import draw
 from msbreg_mm.engine.hooks import TrajectoryHook
 from msbreg_mm.engine.launch import build_runner
 from msbreg_mm.evaluation.trajectory import FILE, Trajectory, load_trajectory
 from msbreg_mm.runs.config import LaunchOptions
+from msbreg_mm.utils.errors import OptionError
 
 CONFIG = """
 _base_ = ['{configs}/demo/msbreg_resnet18-w16_1xb64-coslr-10e_cifar10.py']
@@ -111,13 +112,13 @@ def test_resumed_run_goes_on_with_the_record(runs):
 
 def test_drawing(runs, tmp_path, capsys):
     out = tmp_path / 'trajectory.svg'
-    assert draw(str(out), str(runs['with'])) == 0
+    draw(str(out), str(runs['with']))
     text = out.read_text()
     for part in ('epoch 0', 'epoch 2', '3 of 8 dimensions', 'variance of views'):
         assert part in text
-    assert draw('a.png', str(runs['with'])) == 2
-    assert 'written as .svg, got a.png' in capsys.readouterr().err
-    assert draw(str(tmp_path / 'free.svg'), None, steps=3) == 0
+    with pytest.raises(OptionError, match=r'written as \.svg, got a\.png'):
+        draw('a.png', str(runs['with']))
+    draw(str(tmp_path / 'free.svg'), None, steps=3)
     assert 'Brownian force' in (tmp_path / 'free.svg').read_text()
 
 

@@ -182,5 +182,5 @@ def test_records_survive_the_disk_and_damaged_ones_do_not_count(tmp_path):
     assert read_record(folder) is None
     (folder / 'result.json').write_text(text.replace('"version": 1', '"version": 0'))
     assert read_records(tmp_path) == []
-    with pytest.raises(FileNotFoundError, match='--work-dir of tools/transfer'):
+    with pytest.raises(FileNotFoundError, match='--work-dir of msbreg transfer'):
         read_records(tmp_path / 'absent')

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from msbreg_mm.cli.transfer import SuiteOptions, run
 from msbreg_mm.runs.folder import RESULT
 from msbreg_mm.runs.record import read_record
+from msbreg_mm.suite.options import SuiteOptions
 from msbreg_mm.suite.tasks import CONFIG_ROOT
+from msbreg_mm.transfer.run import run
 
 CONFIG = """
 _base_ = [{base!r}]

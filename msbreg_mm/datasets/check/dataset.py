@@ -13,6 +13,7 @@ from msbreg_mm.datasets.check.voc import (
     find_voc_lists,
     is_readable_voc,
 )
+from msbreg_mm.utils.errors import MissingFolderError, MissingInputError, OptionError
 
 Layout = Literal['auto', 'coco', 'voc', 'seg', 'imagenet', 'folder']
 LAYOUTS: tuple[Layout, ...] = ('auto', 'coco', 'voc', 'seg', 'imagenet', 'folder')
@@ -47,39 +48,39 @@ def check_dataset(
         Counts and findings; see :attr:`CheckResult.ok`.
 
     Raises:
-        NotADirectoryError: If ``root`` is no folder.
-        FileNotFoundError: If the asked layout's files are not there.
-        ValueError: If ``layout`` is unknown.
+        MissingFolderError: If ``root`` is no folder.
+        MissingInputError: If the asked layout's files are not there.
+        OptionError: If ``layout`` is unknown.
     """
     root = Path(root)
     if layout not in LAYOUTS:
-        raise ValueError(f'layout must be one of {", ".join(LAYOUTS)}, got {layout!r}')
+        raise OptionError(f'layout must be one of {", ".join(LAYOUTS)}, got {layout!r}')
     if not root.is_dir():
-        raise NotADirectoryError(f'no folder {root}')
+        raise MissingFolderError(f'no folder {root}')
     files = [root / name for name in annotations] or find_coco_files(root)
     layouts = _recognise(root, files) if layout == 'auto' else [layout]
     result = CheckResult(str(root), max_examples, list(layouts))
     if 'coco' in layouts:
         if not files:
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f'no annotations*/*.json in {root}; name the files (--annotations)'
             )
         folder = None if images is None else root / images
         check_coco(result, root, files, folder, decode, progress)
     if 'voc' in layouts:
         if not find_voc_lists(root):
-            raise FileNotFoundError(f'no lists ImageSets/Main/*.txt in {root}')
+            raise MissingInputError(f'no lists ImageSets/Main/*.txt in {root}')
         check_voc(result, root, decode, progress)
     if 'seg' in layouts:
         if not find_seg_splits(root):
-            raise FileNotFoundError(
+            raise MissingInputError(
                 'no lists ImageSets/Segmentation/*.txt with masks in SegmentationClass '
                 f'and no leftImg8bit/train or val in {root}'
             )
         check_seg(result, root, decode, progress)
     if 'imagenet' in layouts:
         if not (root / 'train').is_dir():
-            raise FileNotFoundError(f'no folder train in {root}')
+            raise MissingInputError(f'no folder train in {root}')
         check_imagenet(result, root, decode, progress)
     if 'folder' in layouts:
         check_folder(result, root, decode, progress)

@@ -26,6 +26,7 @@ from msbreg_mm.datasets.shapes.writing import (
     write_jpeg,
     write_voc,
 )
+from msbreg_mm.utils.errors import OptionError
 
 _VERSION = 2
 """Raise it whenever equal parameters would draw other pictures."""
@@ -138,7 +139,9 @@ def _check_ranges(parameters: dict[str, Any]) -> None:
     }
     for name, least in lowest.items():
         if parameters[name] < least:
-            raise ValueError(f'{name} must be at least {least}, got {parameters[name]}')
+            raise OptionError(
+                f'{name} must be at least {least}, got {parameters[name]}'
+            )
 
 
 def _summary(root: Path, manifest: dict[str, Any], reused: bool) -> ShapesSummary:

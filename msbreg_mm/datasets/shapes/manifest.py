@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msbreg_mm.utils.errors import ExistingInputError
+
 MANIFEST = 'manifest.json'
 
 
@@ -14,7 +16,7 @@ def find_equal(
     """Return the manifest of an equal set at ``root``, ``None`` if one is to be made.
 
     Raises:
-        FileExistsError: If ``root`` is something else, or differs and ``force`` is off.
+        ExistingInputError: If ``root`` is something else, or differs without ``force``.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
@@ -22,7 +24,7 @@ def find_equal(
         manifest = json.loads((root / MANIFEST).read_text())
         stored = manifest['parameters']
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileExistsError(
+        raise ExistingInputError(
             f'{root} exists and is no generated set of shapes (no readable '
             f'{MANIFEST}); choose another folder or remove it yourself'
         ) from error
@@ -34,13 +36,13 @@ def find_equal(
         if stored.get(name) != value
     ]
     if differing:
-        raise FileExistsError(
+        raise ExistingInputError(
             f'{root} holds shapes of other parameters ({"; ".join(differing)}); '
             'use force (--force) to replace it or choose another folder'
         )
     for name in manifest['files']:
         if not (root / name).is_file():
-            raise FileExistsError(
+            raise ExistingInputError(
                 f'{root} is damaged: {name} is missing; use force (--force) to make '
                 'it again'
             )

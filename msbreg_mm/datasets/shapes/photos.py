@@ -8,6 +8,8 @@ import numpy as np
 import skimage
 import sklearn
 
+from msbreg_mm.utils.errors import MissingInputError
+
 _SKIMAGE = Path(skimage.__file__).parent / 'data'
 _SKLEARN = Path(sklearn.__file__).parent / 'datasets' / 'images'
 
@@ -37,7 +39,7 @@ PHOTOS = {
 def _read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise FileNotFoundError(
+        raise MissingInputError(
             f'the background photograph {path.name} is not in {path.parent}; '
             'install the packages of constraints.txt (scikit-image, scikit-learn)'
         )

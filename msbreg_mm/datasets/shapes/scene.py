@@ -8,6 +8,7 @@ import numpy as np
 from msbreg_mm.datasets.shapes.outlines import CLASSES, unit_outline
 from msbreg_mm.datasets.shapes.photos import photo_crop
 from msbreg_mm.datasets.shapes.textures import filling
+from msbreg_mm.utils.errors import OptionError
 
 _SUPERSAMPLING = 4
 _PLACEMENT_TRIES = 30
@@ -40,12 +41,12 @@ class SceneStyle:
         """Check the ranges."""
         # 255 is VOC's void index, 0 its background.
         if not 1 <= self.min_objects <= self.max_objects <= 254:
-            raise ValueError(
+            raise OptionError(
                 'style: 1 <= min_objects <= max_objects <= 254 is needed, got '
                 f'{self.min_objects} and {self.max_objects}'
             )
         if not 0 < self.min_diameter <= self.max_diameter <= 1:
-            raise ValueError(
+            raise OptionError(
                 'style: 0 < min_diameter <= max_diameter <= 1 is needed, got '
                 f'{self.min_diameter} and {self.max_diameter}'
             )
@@ -56,7 +57,7 @@ class SceneStyle:
         ):
             value = getattr(self, name)
             if not low <= value <= high:
-                raise ValueError(
+                raise OptionError(
                     f'style: {name} must be in [{low}, {high}], got {value}'
                 )
 

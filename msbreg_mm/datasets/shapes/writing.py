@@ -12,6 +12,7 @@ from pycocotools import mask as rle
 
 from msbreg_mm.datasets.shapes.outlines import CLASSES
 from msbreg_mm.datasets.shapes.scene import Scene
+from msbreg_mm.utils.errors import OutputError
 
 JPEG_QUALITY = 92
 LAYOUT = (
@@ -30,10 +31,10 @@ def write_jpeg(path: Path, image: np.ndarray) -> None:
     """Write a BGR picture, uint8, shape (H, W, 3).
 
     Raises:
-        OSError: If it cannot be written.
+        OutputError: If it cannot be written.
     """
     if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-        raise OSError(f'cannot write {path}: is the disk full or the folder gone?')
+        raise OutputError(f'cannot write {path}: is the disk full or the folder gone?')
 
 
 def coco_objects(scene: Scene) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from msbreg_mm.datasets.transforms.reading import (
 )
 from msbreg_mm.datasets.transforms.view_config import ViewConfig, byol_views
 from msbreg_mm.registry import TRANSFORMS
+from msbreg_mm.utils.errors import OptionError
 
 # Beside those of the crop.
 _DRAWS_PER_VIEW = 11
@@ -73,7 +74,7 @@ class MultiViewAugment(BaseTransform):
         backend_args: File backend of mmengine; local files by default.
 
     Raises:
-        ValueError: If there is no view, a key is unknown or a value out of range.
+        OptionError: If there is no view, a key is unknown or a value out of range.
     """
 
     def __init__(
@@ -92,13 +93,13 @@ class MultiViewAugment(BaseTransform):
             for group in groups
         ]
         if not self.views:
-            raise ValueError('views is empty: K = 0, at least 1 view is needed')
+            raise OptionError('views is empty: K = 0, at least 1 view is needed')
         if on_corrupt not in ('raise', 'skip'):
-            raise ValueError(
+            raise OptionError(
                 f"on_corrupt must be 'raise' or 'skip', got {on_corrupt!r}"
             )
         if max_corrupt < 0:
-            raise ValueError(f'max_corrupt must be at least 0, got {max_corrupt}')
+            raise OptionError(f'max_corrupt must be at least 0, got {max_corrupt}')
         self.exact_color = exact_color
         self.reduced_decode = reduced_decode
         self.on_corrupt = on_corrupt
@@ -161,7 +162,7 @@ class MultiViewAugment(BaseTransform):
         shape = getattr(image, 'shape', None)
         dtype = getattr(image, 'dtype', type(image))
         if dtype != np.uint8 or shape is None or len(shape) != 3 or shape[2] != 3:
-            raise ValueError(
+            raise OptionError(
                 f'MultiViewAugment needs img as (H, W, 3) uint8, got {shape} {dtype}; '
                 'drop what converts it before'
             )

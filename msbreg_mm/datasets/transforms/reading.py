@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import stat
 from typing import Any
 
@@ -25,8 +24,6 @@ _DECODE_FLAGS = (
     cv2.IMREAD_REDUCED_COLOR_4,
     cv2.IMREAD_REDUCED_COLOR_8,
 )
-# What a data loader makes of an error in a worker: a traceback in the message.
-_FROM_WORKER = re.compile(r'Caught \w+ in .*Traceback .*\n[\w.]+: (.*)', re.DOTALL)
 _KINDS = {
     stat.S_ISDIR: 'a folder',
     stat.S_ISFIFO: 'a pipe',
@@ -38,10 +35,6 @@ _KINDS = {
 
 class CorruptImageError(InputError, ValueError):
     """An image file that cannot be read or decoded, or is too large."""
-
-    def __init__(self, message: str) -> None:
-        found = _FROM_WORKER.match(message)
-        super().__init__(found[1].strip() if found else message)
 
 
 class MissingImageError(CorruptImageError, FileNotFoundError):

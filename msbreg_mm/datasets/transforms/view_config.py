@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from msbreg_mm.utils.errors import OptionError
+
 Range = tuple[float, float]
 
 INTERPOLATIONS = ('bicubic', 'bilinear', 'area')
@@ -103,7 +105,7 @@ class ViewConfig:
 
     def _require(self, holds: bool, name: str, expected: str) -> None:
         if not holds:
-            raise ValueError(
+            raise OptionError(
                 f'views: {name} must be {expected}, got {getattr(self, name)!r}'
             )
 
@@ -112,16 +114,16 @@ class ViewConfig:
         """Build from one entry of ``views``, naming keys that do not exist.
 
         Raises:
-            ValueError: If a key is unknown or a value outside its range.
+            OptionError: If a key is unknown or a value outside its range.
         """
         if not isinstance(config, Mapping):
-            raise ValueError(
+            raise OptionError(
                 f'views must be a list of dicts, one per group of views, got {config!r}'
             )
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(config) - set(known))
         if unknown:
-            raise ValueError(
+            raise OptionError(
                 f'views: unknown key {", ".join(unknown)}; known are {", ".join(known)}'
             )
         return cls(**config)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from msbreg_mm.engine import atomic_backend  # noqa: F401 - registers the backend
 from msbreg_mm.evaluation.geometry import summarize
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 # Names in the log of the measures of `summarize`.
@@ -156,7 +157,7 @@ class EmbeddingMonitorHook(Hook):
         model = unwrap(runner.model)
         modules = dict(model.named_modules())
         if self.module not in modules:
-            raise ValueError(
+            raise OptionError(
                 f'{type(model).__name__} has no module {self.module!r} for '
                 "EmbeddingMonitorHook; set module, e.g. to 'neck'. It has "
                 f'{[name for name, _ in model.named_children()]}'
@@ -168,7 +169,7 @@ class EmbeddingMonitorHook(Hook):
             output = output[0]
         if not isinstance(output, Tensor) or output.dim() not in (2, 3):
             got = tuple(output.shape) if isinstance(output, Tensor) else type(output)
-            raise ValueError(
+            raise OptionError(
                 f'EmbeddingMonitorHook reads embeddings (K, N, D) or (N, D) from '
                 f'{self.module!r}, got {got}'
             )
@@ -179,7 +180,7 @@ class EmbeddingMonitorHook(Hook):
         views = [view for call in self._captured for view in _views(call)]
         shapes = {tuple(view.shape) for view in views}
         if len(shapes) != 1:
-            raise ValueError(
+            raise OptionError(
                 f'EmbeddingMonitorHook needs views of one shape from {self.module!r}, '
                 f'got {sorted(shapes) or "no call in this iteration"}'
             )
@@ -254,10 +255,10 @@ def _save(runner: Runner) -> str:
 def _check_at_least(least: int, **arguments: int) -> None:
     for name, value in arguments.items():
         if value < least:
-            raise ValueError(f'{name} must be at least {least}, got {value}')
+            raise OptionError(f'{name} must be at least {least}, got {value}')
 
 
 def _check_fraction(**arguments: float) -> None:
     for name, value in arguments.items():
         if not 0 <= value <= 1:
-            raise ValueError(f'{name} must be in [0, 1], got {value}')
+            raise OptionError(f'{name} must be in [0, 1], got {value}')

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 _FORMS = ('linear', 'cosine')
@@ -40,7 +41,7 @@ class LossWeightScheduleHook(Hook):
             (begin, 1].
 
     Raises:
-        ValueError: If an argument is out of range, or, when training starts, if
+        OptionError: If an argument is out of range, or, when training starts, if
             the model has no such module or the module no ``loss_weight``.
     """
 
@@ -55,13 +56,13 @@ class LossWeightScheduleHook(Hook):
     ) -> None:
         for name, weight in (('start', start), ('end', end)):
             if weight is not None and not (math.isfinite(weight) and weight >= 0):
-                raise ValueError(
+                raise OptionError(
                     f'{name} must be a finite weight of at least 0, got {weight}'
                 )
         if form not in _FORMS:
-            raise ValueError(f'form must be one of {_FORMS}, got {form!r}')
+            raise OptionError(f'form must be one of {_FORMS}, got {form!r}')
         if not 0 <= begin < finish <= 1:
-            raise ValueError(
+            raise OptionError(
                 f'need 0 <= begin < finish <= 1 (fractions of the training), got '
                 f'begin={begin}, finish={finish}'
             )
@@ -109,7 +110,7 @@ class LossWeightScheduleHook(Hook):
             weighted = [
                 n for n, m in model.named_modules() if hasattr(m, 'loss_weight')
             ]
-            raise ValueError(
+            raise OptionError(
                 f'{type(model).__name__} has no module {self.module!r} with a '
                 f'loss_weight for LossWeightScheduleHook; it has {weighted}'
             )

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from msbreg_mm.engine.best_checkpoint import check_save_best, save_best
 from msbreg_mm.engine.isolation import buffers_of_first_rank, isolated
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 PREFIX = 'probe/'
@@ -75,7 +76,7 @@ class OnlineProbeHook(Hook):
         at_start: Probe before the first step, too: the random features.
 
     Raises:
-        ValueError: If an argument is out of range, or, before training, if a data
+        OptionError: If an argument is out of range, or, before training, if a data
             set has no labels, several an image, or a class without an image in
             the bank, if the bank has fewer images than ``k``, or CheckpointHook
             cannot save the best as asked.
@@ -99,14 +100,14 @@ class OnlineProbeHook(Hook):
     ) -> None:
         for name, count in (('interval', interval), ('k', k), ('max_iter', max_iter)):
             if count < 1:
-                raise ValueError(f'{name} must be at least 1, got {count}')
+                raise OptionError(f'{name} must be at least 1, got {count}')
         if temperature <= 0 or cost <= 0:
-            raise ValueError(
+            raise OptionError(
                 f'temperature and cost must be positive, got {temperature} and {cost}'
             )
         for name, loader in (('bank', bank), ('query', query)):
             if not {'dataset', 'batch_size'} <= set(loader):
-                raise ValueError(
+                raise OptionError(
                     f'{name} of OnlineProbeHook needs dataset and batch_size, got '
                     f'{sorted(loader)}'
                 )
@@ -130,14 +131,14 @@ class OnlineProbeHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Build the data sets and find what is wrong before anything is trained."""
         if self.by_epoch and not isinstance(runner.train_loop, EpochBasedTrainLoop):
-            raise ValueError(
+            raise OptionError(
                 f'{type(runner.train_loop).__name__} counts iterations; set '
                 'by_epoch=False and interval in iterations for OnlineProbeHook'
             )
         model = _model(runner)
         for name in ('extract_feat', 'data_preprocessor'):
             if not hasattr(model, name):
-                raise ValueError(
+                raise OptionError(
                     f'{type(model).__name__} has no {name}; OnlineProbeHook takes '
                     'self-supervised models and classifiers of mmpretrain'
                 )
@@ -248,12 +249,12 @@ class OnlineProbeHook(Hook):
             for name, (labels, classes) in self._labels.items()
         )
         if bank.multi_label or query.multi_label:
-            raise ValueError(
+            raise OptionError(
                 'OnlineProbeHook votes for one class an image, these have several'
             )
         check_pair(bank, query)
         if len(bank) < self.k:
-            raise ValueError(
+            raise OptionError(
                 f'bank of OnlineProbeHook has {len(bank)} images, fewer than '
                 f'k={self.k} neighbours; use more images or a smaller k'
             )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 
 
 @HOOKS.register_module()
@@ -49,7 +50,7 @@ class PreciseBNHook(Hook):
             over the data. 200 is detectron2's default.
 
     Raises:
-        ValueError: If ``num_iters`` is below 1.
+        OptionError: If ``num_iters`` is below 1.
     """
 
     # Before the CheckpointHook of the same iteration.
@@ -57,7 +58,7 @@ class PreciseBNHook(Hook):
 
     def __init__(self, num_iters: int = 200) -> None:
         if num_iters < 1:
-            raise ValueError(f'num_iters must be at least 1, got {num_iters}')
+            raise OptionError(f'num_iters must be at least 1, got {num_iters}')
         self.num_iters = num_iters
 
     def after_train_iter(
@@ -165,7 +166,7 @@ def _train_batches(runner: Runner, num_iters: int) -> Iterator[Any]:
     """Draw from a second loader of the training data: the first is undisturbed."""
     settings = dict(runner.cfg.get('train_dataloader') or {})
     if not settings:
-        raise ValueError(
+        raise OptionError(
             'PreciseBNHook needs train_dataloader in the config of the runner; build '
             'it with Runner.from_cfg'
         )

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.registry import HOOKS
 from msbreg_mm.runs.folder import MATCH_REPORT
+from msbreg_mm.utils.errors import MissingInputError, OptionError
 from msbreg_mm.utils.files import write_json
 from msbreg_mm.utils.upstream import unwrap
 
@@ -29,8 +30,8 @@ class PretrainedBackboneHook(Hook):
         trust: Allow pickles that run code (never for files of strangers).
 
     Raises:
-        ValueError: If ``checkpoint`` is empty.
-        FileNotFoundError: If it is not there.
+        OptionError: If ``checkpoint`` is empty.
+        MissingInputError: If it is not there.
     """
 
     # The target network, among others, is copied from the loaded backbone.
@@ -40,10 +41,10 @@ class PretrainedBackboneHook(Hook):
         self, checkpoint: str, allow_partial: bool = False, trust: bool = False
     ) -> None:
         if not str(checkpoint):
-            raise ValueError(f"checkpoint is empty; name a file or '{RANDOM}'")
+            raise OptionError(f"checkpoint is empty; name a file or '{RANDOM}'")
         # Now, not after the data sets have been built.
         if str(checkpoint) != RANDOM and not Path(checkpoint).expanduser().exists():
-            raise FileNotFoundError(
+            raise MissingInputError(
                 f"no checkpoint {checkpoint}; pass a file, a folder or '{RANDOM}'"
             )
         self.checkpoint = str(checkpoint)

@@ -17,6 +17,7 @@ from msbreg_mm.engine.resuming.resumption import KEY, read_resumption
 from msbreg_mm.registry import HOOKS
 from msbreg_mm.runs.folder import INTERRUPTED
 from msbreg_mm.runs.work_dir import check_space
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.files import write_json, write_text
 
 _EXTRA = 'inside_ckpt'
@@ -42,12 +43,12 @@ class ResumableCheckpointHook(CheckpointHook):
         kwargs: Those of mmengine's hook.
 
     Raises:
-        ValueError: If ``interval_minutes`` is not positive.
+        OptionError: If ``interval_minutes`` is not positive.
     """
 
     def __init__(self, *, interval_minutes: float | None = None, **kwargs: Any) -> None:
         if interval_minutes is not None and not interval_minutes > 0:
-            raise ValueError(
+            raise OptionError(
                 f'interval_minutes must be positive, got {interval_minutes}'
             )
         super().__init__(**kwargs)

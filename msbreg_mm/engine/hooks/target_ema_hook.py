@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 Groups = list[tuple[list[Tensor], list[Tensor]]]
@@ -49,7 +50,7 @@ class TargetEMAHook(Hook):
             target in evaluation mode.
 
     Raises:
-        ValueError: If a momentum is out of range, or, when training starts, if a
+        OptionError: If a momentum is out of range, or, when training starts, if a
             pair does not match: a name is not in the model, parameters differ
             in name, shape or type, are shared, or the target's need a gradient,
             or the checkpoint to resume from holds no count of steps.
@@ -64,7 +65,7 @@ class TargetEMAHook(Hook):
         copy_buffers: bool = False,
     ) -> None:
         if not 0 <= momentum <= end_momentum <= 1:
-            raise ValueError(
+            raise OptionError(
                 'need 0 <= momentum <= end_momentum <= 1, got '
                 f'momentum={momentum}, end_momentum={end_momentum}'
             )
@@ -77,7 +78,7 @@ class TargetEMAHook(Hook):
             )
         self.pairs = [_check_pair(pair) for pair in pairs]
         if not self.pairs:
-            raise ValueError('pairs is empty: no target network to move')
+            raise OptionError('pairs is empty: no target network to move')
         self.momentum = momentum
         self.end_momentum = end_momentum
         self.copy_buffers = copy_buffers
@@ -170,7 +171,7 @@ class TargetEMAHook(Hook):
 
     def _check_resumed(self, runner: Runner) -> None:
         if self.step is None:
-            raise ValueError(
+            raise OptionError(
                 'the checkpoint to resume from was saved without TargetEMAHook, so '
                 'its number of optimizer steps is unknown and its target network '
                 'may be missing; start a new run with load_from (without resume)'
@@ -198,7 +199,7 @@ class TargetEMAHook(Hook):
 
 def _check_pair(pair: Sequence[str]) -> tuple[str, str]:
     if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
-        raise ValueError(
+        raise OptionError(
             f'each of pairs must be two different module names (online, target), '
             f'got {pair!r}'
         )
@@ -210,7 +211,7 @@ def _find_pair(model: nn.Module, online: str, target: str) -> tuple[nn.Module, .
     modules = dict(model.named_modules())
     for name in (online, target):
         if name not in modules:
-            raise ValueError(
+            raise OptionError(
                 f'{type(model).__name__} has no module {name!r}, which pairs of '
                 f'TargetEMAHook names; it has {[n for n, _ in model.named_children()]}'
             )
@@ -218,21 +219,21 @@ def _find_pair(model: nn.Module, online: str, target: str) -> tuple[nn.Module, .
     new = modules[online].state_dict(keep_vars=True)
     names = f'online {online!r} and target {target!r}'
     if old.keys() != new.keys():
-        raise ValueError(
+        raise OptionError(
             f'{names} have different parameters: {sorted(old.keys() ^ new.keys())[:10]}'
             '; build the target as a deep copy of the online module'
         )
     for key, mine in old.items():
         source = new[key]
         if (mine.shape, mine.dtype) != (source.shape, source.dtype):
-            raise ValueError(
+            raise OptionError(
                 f'{names} differ in {key}: {tuple(source.shape)} {source.dtype} '
                 f'against {tuple(mine.shape)} {mine.dtype}'
             )
         if mine is source:
-            raise ValueError(f'{names} share {key}; the target needs its own copy')
+            raise OptionError(f'{names} share {key}; the target needs its own copy')
         if mine.requires_grad:
-            raise ValueError(
+            raise OptionError(
                 f'{key} of target {target!r} requires a gradient, so the optimizer '
                 'would train it; call requires_grad_(False) on the target'
             )

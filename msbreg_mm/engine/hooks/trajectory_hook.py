@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from msbreg_mm.registry import HOOKS
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
 
 
@@ -31,7 +32,7 @@ class TrajectoryHook(Hook):
         seed: Seed of the views.
 
     Raises:
-        ValueError: If an argument is out of range, or the model has no neck.
+        OptionError: If an argument is out of range, or the model has no neck.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class TrajectoryHook(Hook):
             ('num_views', num_views, 1),
         ):
             if value < least:
-                raise ValueError(f'{name} must be at least {least}, got {value}')
+                raise OptionError(f'{name} must be at least {least}, got {value}')
         self.interval = interval
         self.by_epoch = by_epoch
         self.num_images = num_images
@@ -66,7 +67,7 @@ class TrajectoryHook(Hook):
 
         model = unwrap(runner.model)
         if not getattr(model, 'with_neck', False):
-            raise ValueError(
+            raise OptionError(
                 f'TrajectoryHook needs a model with backbone and neck, '
                 f'{type(model).__name__} has none'
             )

@@ -6,6 +6,7 @@ from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.few_shot import CLASSIFIERS, few_shot
 from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.registry import PROBES
+from msbreg_mm.utils.errors import OptionError
 
 
 @PROBES.register_module()
@@ -25,7 +26,7 @@ class FewShotProbe(Probe):
         normalize: Put the features on the unit sphere first.
 
     Raises:
-        ValueError: If an argument is out of range, or as
+        OptionError: If an argument is out of range, or as
             :func:`msbreg_mm.evaluation.few_shot.few_shot`.
     """
 
@@ -40,9 +41,9 @@ class FewShotProbe(Probe):
         normalize: bool = True,
     ) -> None:
         if not settings or not classifiers:
-            raise ValueError('settings and classifiers must not be empty')
+            raise OptionError('settings and classifiers must not be empty')
         if unknown := sorted(set(classifiers) - set(CLASSIFIERS)):
-            raise ValueError(
+            raise OptionError(
                 f'classifiers must be of {", ".join(CLASSIFIERS)}, got {unknown}'
             )
         self.settings = [(ways, shots) for ways, shots in settings]

@@ -7,6 +7,7 @@ from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.geometry import summarize
 from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.registry import PROBES
+from msbreg_mm.utils.errors import OptionError
 
 
 @PROBES.register_module()
@@ -26,7 +27,7 @@ class GeometryProbe(Probe):
             the pairs of uniformity. This project's choice.
 
     Raises:
-        ValueError: If there are fewer than two images or a feature is zero and
+        OptionError: If there are fewer than two images or a feature is zero and
             cannot be normalised.
     """
 
@@ -34,7 +35,7 @@ class GeometryProbe(Probe):
 
     def __init__(self, normalize: bool = True, max_images: int = 10_000) -> None:
         if max_images < 2:
-            raise ValueError(f'max_images must be at least 2, got {max_images}')
+            raise OptionError(f'max_images must be at least 2, got {max_images}')
         self.normalize = normalize
         self.max_images = max_images
 
@@ -43,7 +44,7 @@ class GeometryProbe(Probe):
     ) -> dict[str, float]:
         """Measure; nothing is random. See :class:`Probe`."""
         if len(val) < 2:
-            raise ValueError(
+            raise OptionError(
                 f'{val.name}: geometry compares images and needs at least 2'
             )
         step = -(-len(val) // self.max_images)

@@ -6,6 +6,7 @@ from msbreg_mm.evaluation.features import FeatureSet
 from msbreg_mm.evaluation.knn import knn_accuracy
 from msbreg_mm.evaluation.probes.base import Probe, find_device
 from msbreg_mm.registry import PROBES
+from msbreg_mm.utils.errors import OptionError
 
 
 @PROBES.register_module()
@@ -25,7 +26,7 @@ class KNNProbe(Probe):
             one.
 
     Raises:
-        ValueError: If an image has several labels, or there are fewer images
+        OptionError: If an image has several labels, or there are fewer images
             than neighbours.
     """
 
@@ -39,9 +40,11 @@ class KNNProbe(Probe):
         device: str = 'auto',
     ) -> None:
         if not ks or min(ks) < 1:
-            raise ValueError(f'ks must be numbers of at least 1, got {list(ks)}')
+            raise OptionError(f'ks must be numbers of at least 1, got {list(ks)}')
         if not temperatures or min(temperatures) <= 0:
-            raise ValueError(f'temperatures must be positive, got {list(temperatures)}')
+            raise OptionError(
+                f'temperatures must be positive, got {list(temperatures)}'
+            )
         self.ks = tuple(ks)
         self.temperatures = tuple(temperatures)
         self.chunk_size = chunk_size
@@ -52,12 +55,12 @@ class KNNProbe(Probe):
     ) -> dict[str, float]:
         """Score; nothing is random. See :class:`Probe`."""
         if train.multi_label:
-            raise ValueError(
+            raise OptionError(
                 f'{train.name}: kNN votes for one class an image, these have several; '
                 'use the logistic or the SVM probe'
             )
         if len(train) < max(self.ks):
-            raise ValueError(
+            raise OptionError(
                 f'{train.name}: the bank has {len(train)} images, fewer than '
                 f'k={max(self.ks)} neighbours; use more images or a smaller ks'
             )

@@ -13,6 +13,7 @@ from msbreg_mm.evaluation.logistic_solvers import SklearnSolver, Solver, TorchSo
 from msbreg_mm.evaluation.probes.base import Probe, find_device
 from msbreg_mm.evaluation.scores import score
 from msbreg_mm.registry import PROBES
+from msbreg_mm.utils.errors import OptionError
 
 
 @PROBES.register_module()
@@ -48,7 +49,7 @@ class LogisticProbe(Probe):
         tol: Gradient at which a fit stops; by default the solver's.
 
     Raises:
-        ValueError: If an argument is out of range, or a class has too few images
+        OptionError: If an argument is out of range, or a class has too few images
             to be fitted and validated on.
     """
 
@@ -66,21 +67,21 @@ class LogisticProbe(Probe):
         ignored_as_negative: bool = False,
     ) -> None:
         if solver not in ('auto', 'sklearn', 'torch'):
-            raise ValueError(
+            raise OptionError(
                 f"solver must be 'auto', 'sklearn' or 'torch', got {solver!r}"
             )
         if metric not in ('top1', 'mean_class', 'mAP'):
-            raise ValueError(
+            raise OptionError(
                 f"metric must be 'top1', 'mean_class' or 'mAP', got {metric!r}"
             )
         if not 0 < validation_fraction < 1:
-            raise ValueError(
+            raise OptionError(
                 f'validation_fraction must be in (0, 1), got {validation_fraction}'
             )
         if not l2_grid or min(l2_grid) <= 0:
-            raise ValueError(f'l2_grid must be positive numbers, got {list(l2_grid)}')
+            raise OptionError(f'l2_grid must be positive numbers, got {list(l2_grid)}')
         if max_iter < 1:
-            raise ValueError(f'max_iter must be at least 1, got {max_iter}')
+            raise OptionError(f'max_iter must be at least 1, got {max_iter}')
         self.metric = metric
         self.l2_grid = tuple(l2_grid)
         self.validation_fraction = validation_fraction

@@ -9,6 +9,7 @@ from msbreg_mm.evaluation.probes.base import Probe
 from msbreg_mm.evaluation.svm import VISSL_COSTS, VISSL_FOLDS, svm_classify
 from msbreg_mm.evaluation.svm_low_shot import LOW_SHOT_SAMPLES, svm_low_shot
 from msbreg_mm.registry import PROBES
+from msbreg_mm.utils.errors import OptionError
 
 
 @PROBES.register_module()
@@ -34,7 +35,7 @@ class SVMProbe(Probe):
         jobs: Processes; by default all usable cores where it pays.
 
     Raises:
-        ValueError: If neither full nor low-shot is asked for, or as the two
+        OptionError: If neither full nor low-shot is asked for, or as the two
             functions.
     """
 
@@ -51,7 +52,7 @@ class SVMProbe(Probe):
         jobs: int | None = None,
     ) -> None:
         if not full and not shots:
-            raise ValueError('SVMProbe has nothing to do: set full=True or shots')
+            raise OptionError('SVMProbe has nothing to do: set full=True or shots')
         self.costs = tuple(costs)
         self.folds = folds
         self.full = full

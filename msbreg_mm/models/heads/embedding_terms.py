@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from msbreg_mm.models.losses import at_least_float32, check_finite
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 # MSBReg's terms; the choice is the project's, the weights are the losses' defaults.
 MSBREG_TERMS: dict[str, dict] = {
@@ -52,7 +53,7 @@ class EmbeddingTerms(BaseModule):
         init_cfg: Initialization config of mmengine.
 
     Raises:
-        ValueError: If a name cannot be used, a term reads what there is not, or
+        OptionError: If a name cannot be used, a term reads what there is not, or
             there is a predictor that no term would train.
     """
 
@@ -73,7 +74,7 @@ class EmbeddingTerms(BaseModule):
         for name, cfg in terms.items():
             self._add(name, cfg)
         if predictor is not None and not self.reading(PREDICTION):
-            raise ValueError(
+            raise OptionError(
                 f'the predictor of {type(self).__name__} only serves terms that read '
                 "'prediction', such as the centroid loss: add one to terms, or set "
                 'predictor=None'
@@ -81,7 +82,7 @@ class EmbeddingTerms(BaseModule):
 
     def _add(self, name: str, cfg: dict | None) -> None:
         if not name.isidentifier() or hasattr(self, name):
-            raise ValueError(
+            raise OptionError(
                 f'no term of {type(self).__name__} can be called {name!r}: a name is a '
                 'Python identifier that the module does not use itself'
             )
@@ -91,7 +92,7 @@ class EmbeddingTerms(BaseModule):
         term = MMPRETRAIN_MODELS.build(cfg)
         reads = tuple(getattr(term, 'reads', (ONLINE,)))
         if unknown := set(reads) - {ONLINE, PREDICTION, TARGET}:
-            raise ValueError(
+            raise OptionError(
                 f'{type(term).__name__} reads {sorted(unknown)}; a term can read '
                 f"'{ONLINE}', '{PREDICTION}' and '{TARGET}'"
             )

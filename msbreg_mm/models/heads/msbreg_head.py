@@ -9,6 +9,7 @@ from msbreg_mm.models.heads.embedding_terms import (
     with_old_keywords,
 )
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 
 @MODELS.register_module()
@@ -33,7 +34,7 @@ class MSBRegHead(EmbeddingTerms):
         keywords: Single terms in the form of older configs, e.g. ``brownian=None``.
 
     Raises:
-        ValueError: If all terms are None, and as :class:`EmbeddingTerms` does.
+        OptionError: If all terms are None, and as :class:`EmbeddingTerms` does.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class MSBRegHead(EmbeddingTerms):
         terms = MSBREG_TERMS if terms is None else terms
         terms = with_old_keywords('MSBRegHead', terms, keywords)
         if all(cfg is None for cfg in terms.values()):
-            raise ValueError(
+            raise OptionError(
                 'MSBRegHead has no loss: give terms at least one, e.g. '
                 "terms=dict(centroid=dict(type='msbreg_mm.MultiviewCentroidLoss'))"
             )

@@ -7,6 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from msbreg_mm.utils.errors import OptionError
+
 
 def check_embeddings(name: str, embeddings: Tensor) -> None:
     """Check that ``embeddings`` is a floating tensor (K, N, D), nowhere empty.
@@ -75,10 +77,10 @@ def check_form(owner: str, form: str, forms: tuple[str, ...]) -> None:
     """Check that ``form`` is one of ``forms``.
 
     Raises:
-        ValueError: If it is not.
+        OptionError: If it is not.
     """
     if form not in forms:
-        raise ValueError(f'form of {owner} must be one of {forms}, got {form!r}')
+        raise OptionError(f'form of {owner} must be one of {forms}, got {form!r}')
 
 
 class EmbeddingLoss(nn.Module):
@@ -92,7 +94,7 @@ class EmbeddingLoss(nn.Module):
         loss_weight: Factor of the loss, at least 0.
 
     Raises:
-        ValueError: If ``loss_weight`` is negative or not finite.
+        OptionError: If ``loss_weight`` is negative or not finite.
     """
 
     reads: ClassVar[tuple[str, ...]] = ('online',)
@@ -100,7 +102,7 @@ class EmbeddingLoss(nn.Module):
     def __init__(self, loss_weight: float) -> None:
         super().__init__()
         if not (math.isfinite(loss_weight) and loss_weight >= 0):
-            raise ValueError(
+            raise OptionError(
                 f'loss_weight of {type(self).__name__} must be a finite number of at '
                 f'least 0, got {loss_weight}; to switch the term off set it to None '
                 'in terms'

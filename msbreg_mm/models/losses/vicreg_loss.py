@@ -11,6 +11,7 @@ from msbreg_mm.models.losses.embedding_loss import at_least_float32, check_embed
 from msbreg_mm.models.losses.singular_value_loss import _gram
 from msbreg_mm.registry import MODELS
 from msbreg_mm.utils.dist import all_reduce_sum, global_count, global_mean
+from msbreg_mm.utils.errors import OptionError
 
 # Keeps the root's gradient finite; the value of the official code.
 _EPSILON = 1e-4
@@ -80,7 +81,7 @@ class VICRegLoss(nn.Module):
         covariance_weight: ν, at least 0. 1 is the paper's.
 
     Raises:
-        ValueError: If a weight is negative or not finite.
+        OptionError: If a weight is negative or not finite.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class VICRegLoss(nn.Module):
         }
         for name, weight in self.weights.items():
             if not (math.isfinite(weight) and weight >= 0):
-                raise ValueError(
+                raise OptionError(
                     f'{name}_weight of VICRegLoss must be a finite number of at '
                     f'least 0, got {weight}'
                 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 
 @MODELS.register_module()
@@ -25,14 +26,14 @@ class GridPooling(nn.Module):
         - Output: tuple of one (N, C * rows * columns).
 
     Raises:
-        ValueError: If an argument is out of range, or the map is smaller than a
+        OptionError: If an argument is out of range, or the map is smaller than a
             window.
     """
 
     def __init__(self, kernel_size: int = 6, stride: int = 1) -> None:
         super().__init__()
         if kernel_size < 1 or stride < 1:
-            raise ValueError(
+            raise OptionError(
                 f'kernel_size and stride must be at least 1, got {kernel_size} and '
                 f'{stride}'
             )
@@ -44,7 +45,7 @@ class GridPooling(nn.Module):
         last = inputs[-1]
         height, width = last.shape[-2:]
         if min(height, width) < self.kernel_size:
-            raise ValueError(
+            raise OptionError(
                 f'the map has {height} x {width} positions, fewer than '
                 f'kernel_size={self.kernel_size}; use larger images or a smaller window'
             )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 
 @MODELS.register_module()
@@ -38,7 +39,7 @@ class SimpleFeaturePyramid(BaseModule):
           ``scale_factors``, then halved.
 
     Raises:
-        ValueError: If a scale is unknown, or a number does not fit.
+        OptionError: If a scale is unknown, or a number does not fit.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class SimpleFeaturePyramid(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if in_channels % 4:
-            raise ValueError(f'in_channels must be divisible by 4, got {in_channels}')
+            raise OptionError(f'in_channels must be divisible by 4, got {in_channels}')
         if num_outs < len(scale_factors):
-            raise ValueError(
+            raise OptionError(
                 f'num_outs is {num_outs}, but scale_factors has {len(scale_factors)}'
             )
         norm = dict(norm_cfg or {'type': 'mmpretrain.LN2d', 'eps': 1e-6})
@@ -110,4 +111,4 @@ def _resize(
         return [], channels
     if factor == 0.5:
         return [nn.MaxPool2d(kernel_size=2, stride=2)], channels
-    raise ValueError(f'scale_factors must be among 4, 2, 1, 0.5, got {factor}')
+    raise OptionError(f'scale_factors must be among 4, 2, 1, 0.5, got {factor}')

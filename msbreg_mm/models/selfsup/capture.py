@@ -10,6 +10,7 @@ from mmpretrain.models import selfsup
 from torch import Tensor, nn
 
 from msbreg_mm.models.selfsup.vicreg import VICReg
+from msbreg_mm.utils.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def find_source(algorithm: type, module: str | None) -> EmbeddingSource:
         The source of the nearest known class, with ``module`` in place.
 
     Raises:
-        ValueError: If the class is not known and ``module`` is None.
+        OptionError: If the class is not known and ``module`` is None.
     """
     known = next((SOURCES[c] for c in algorithm.__mro__ if c in SOURCES), None)
     if known is None:
         if module is None:
-            raise ValueError(
+            raise OptionError(
                 f'Regularized knows no embedding (one vector per image and view) of '
                 f'{algorithm.__name__}; methods that reconstruct masked images or '
                 'tokens have none. If this one has, name the module that puts it out '
@@ -97,14 +98,14 @@ def find_module(model: nn.Module, name: str) -> nn.Module:
     """Return the submodule called ``name``.
 
     Raises:
-        ValueError: If there is none.
+        OptionError: If there is none.
     """
     try:
         found = model.get_submodule(name)
     except AttributeError:
         found = None
     if not isinstance(found, nn.Module):
-        raise ValueError(
+        raise OptionError(
             f'{type(model).__name__} has no module {name!r} to read embeddings from; '
             f'it has {[child for child, _ in model.named_children()]}'
         )
@@ -163,14 +164,14 @@ def stack_views(
         Embeddings (K, N, D).
 
     Raises:
-        ValueError: If there is no output, or one has another shape.
+        OptionError: If there is no output, or one has another shape.
     """
     batches: list[Tensor] = []
     for output in outputs:
         batch = output[0] if isinstance(output, (tuple, list)) else output
         shape = tuple(getattr(batch, 'shape', ()))
         if len(shape) != 2 or shape[0] % num_images:
-            raise ValueError(
+            raise OptionError(
                 f'Regularized needs embeddings (k x {num_images} images, D) from '
                 f'{where}, got {shape or type(batch).__name__}; name a module that '
                 'puts out one vector per image and view: module=...'
@@ -179,7 +180,7 @@ def stack_views(
         if not repeated and (batch.requires_grad or not trained):
             batches.append(batch)
     if not batches:
-        raise ValueError(
+        raise OptionError(
             f'Regularized found no embeddings: {where} was not called, or not with a '
             'gradient, while the loss was computed; name another module: module=...'
         )

@@ -11,6 +11,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 
 @MODELS.register_module()
@@ -36,7 +37,7 @@ class MSBReg(BaseSelfSupervisor):
         init_cfg: Initialization config of mmengine.
 
     Raises:
-        ValueError: If ``num_target_views`` is below 1, or at training time if
+        OptionError: If ``num_target_views`` is below 1, or at training time if
             there are no views, fewer views than ``num_target_views``, or a
             single image to normalise over.
     """
@@ -58,7 +59,7 @@ class MSBReg(BaseSelfSupervisor):
             init_cfg=init_cfg,
         )
         if num_target_views is not None and num_target_views < 1:
-            raise ValueError(
+            raise OptionError(
                 f'num_target_views must be at least 1, got {num_target_views}'
             )
         self.num_target_views = num_target_views
@@ -96,13 +97,13 @@ class MSBReg(BaseSelfSupervisor):
     @staticmethod
     def _check_views(views: list[Tensor], num_target: int) -> None:
         if len(views) < num_target or not views:
-            raise ValueError(
+            raise OptionError(
                 f'MSBReg got {len(views)} views but its target network needs '
                 f'{num_target}; check num_views of the pipeline and '
                 'num_target_views of the model'
             )
         if views[0].shape[0] * get_world_size() < 2:
-            raise ValueError(
+            raise OptionError(
                 'MSBReg needs at least 2 images in a batch (batch normalisation '
                 'and the singular value loss compare images), got '
                 f'{views[0].shape[0]}; raise train_dataloader.batch_size or set '

@@ -26,6 +26,7 @@ from msbreg_mm.models.selfsup.capture import (
 )
 from msbreg_mm.models.selfsup.view_pairs import pairwise_loss
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 # Every method brings an attraction of its own.
 _TERMS: dict[str, dict | None] = {**MSBREG_TERMS, 'centroid': None}
@@ -65,7 +66,7 @@ class RegularizedMixin(BaseSelfSupervisor):
             regulariser that is on.
 
         Raises:
-            ValueError: If the number of views is wrong or no embeddings are found.
+            OptionError: If the number of views is wrong or no embeddings are found.
             FloatingPointError: If a regulariser is not finite.
         """
         options = self.regularized
@@ -84,7 +85,7 @@ class RegularizedMixin(BaseSelfSupervisor):
         online, target = _stack(self, options, found, num_images)
         extra = self.regularizer.loss(online, target)
         if both := losses.keys() & extra.keys():
-            raise ValueError(
+            raise OptionError(
                 f'{type(self).__name__} already has {sorted(both)}; regularise it in '
                 'its own config'
             )
@@ -122,7 +123,7 @@ def _check_views(
     if count != needed and not (options.all_pairs and count > needed):
         least = 'at least ' if options.all_pairs else ''
         hint = ', or all_pairs=True of Regularized' if source.pairwise else ''
-        raise ValueError(
+        raise OptionError(
             f'{type(model).__name__} takes {least}{needed} views, got {count}; set '
             f'num_views of the pipeline{hint}'
         )
@@ -224,14 +225,16 @@ def _check_options(
     all_pairs: bool,
 ) -> None:
     if attracted and source.online_views == 1:
-        raise ValueError(
+        raise OptionError(
             f'{name} embeds one view per image with a gradient, so there are no views '
             f'to average: set terms=dict({attracted[0]}=None)'
         )
     if num_target_views is not None and num_target_views < 1:
-        raise ValueError(f'num_target_views must be at least 1, got {num_target_views}')
+        raise OptionError(
+            f'num_target_views must be at least 1, got {num_target_views}'
+        )
     if all_pairs and not source.pairwise:
-        raise ValueError(
+        raise OptionError(
             f'all_pairs is not for {name}: its loss would embed each view anew, or '
             'takes more than two views by itself; see docs/regularized.md'
         )

@@ -7,6 +7,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from msbreg_mm.registry import MODELS
+from msbreg_mm.utils.errors import OptionError
 
 
 @MODELS.register_module()
@@ -35,11 +36,11 @@ class VICReg(BaseSelfSupervisor):
             The head's loss terms, scalars.
 
         Raises:
-            ValueError: If there are fewer than 2 views.
+            OptionError: If there are fewer than 2 views.
         """
         if isinstance(inputs, Tensor) or len(inputs) < 2:
             got = 1 if isinstance(inputs, Tensor) else len(inputs)
-            raise ValueError(
+            raise OptionError(
                 f'VICReg needs a list of at least 2 views, got {got}; set num_views '
                 'of the pipeline'
             )

@@ -11,8 +11,9 @@ import pytest
 import submitit
 from rich.console import Console
 
-from msbreg_mm.cli.ablate import AblateOptions, run
+from msbreg_mm.ablation.run import AblateOptions, run
 from msbreg_mm.runs.record import read_record
+from msbreg_mm.utils.errors import InputError
 
 FOUR = (
     "variants={'full': {}, 'bad': {'model.fate': 'diverge'},"
@@ -173,11 +174,11 @@ def test_dry_run_shows_schedules_that_differ(ablate, write_ablation):
     ],
 )  # fmt: skip
 def test_bad_input_ends_before_anything_runs(
-    ablate, write_ablation, tmp_path, capsys, text, tail, match
+    ablate, write_ablation, tmp_path, text, tail, match
 ):
     config = write_ablation(text, *([tail] if tail else []))
-    assert ablate(config)[0] == 2
-    assert match in ' '.join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match=match):
+        ablate(config)
     assert not (tmp_path / 'runs/pretraining').exists()
 
 

@@ -1,4 +1,4 @@
-"""What the tools print and return."""
+"""Whole suites around the fake trainer: what is printed and returned."""
 
 import io
 import re
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from msbreg_mm.cli.transfer import SuiteOptions, list_tasks, report, run
+from msbreg_mm.suite.options import SuiteOptions
+from msbreg_mm.transfer.run import report, run
+from msbreg_mm.utils.errors import InputError, MissingInputError, OutputError
 
 FAKE = Path(__file__).parents[1] / 'fake_trainer.py'
 
@@ -72,22 +74,20 @@ def test_failures_set_the_exit_code(options, console, monkeypatch):
     ('changes', 'message'),
     [
         ({'checkpoints': []}, 'at least one checkpoint'),
-        ({'tasks': []}, '--list-tasks'),
+        ({'tasks': []}, 'msbreg tasks'),
         ({'tasks': ['nope']}, "no task 'nope'"),
         ({'checkpoints': ['nope.pth']}, 'no checkpoint nope.pth'),
         ({'cfg_options': ['lr']}, "got 'lr'"),
         ({'cluster': 'slurm', 'slurm_options': ['gpu']}, "--slurm-options takes"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_message_and_code_2(
-    options, console, capsys, changes, message
-):
-    assert run(options(**changes), console) == 2
-    assert message in capsys.readouterr().err
+def test_bad_input(options, console, changes, message):
+    with pytest.raises(InputError, match=message):
+        run(options(**changes), console)
 
 
 def test_full_disk_names_the_folder_and_keeps_what_is_done(
-    options, console, capsys, monkeypatch, tmp_path
+    options, console, monkeypatch, tmp_path
 ):
     assert run(options(checkpoints=['random']), console) == 0
     done = tmp_path / 'suite' / 'tiny-rcnn_shapes' / 'random' / 'seed0' / 'result.json'
@@ -97,19 +97,11 @@ def test_full_disk_names_the_folder_and_keeps_what_is_done(
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr('msbreg_mm.suite.runner._Suite._start', full)
-    assert run(options(seeds=[0, 1]), console) == 2
-    assert f'the disk of {tmp_path / "suite"} is full' in capsys.readouterr().err
+    with pytest.raises(OutputError, match=f'the disk of {tmp_path / "suite"} is full'):
+        run(options(seeds=[0, 1]), console)
     assert done.read_bytes() == before
 
 
-def test_report_of_a_missing_folder(capsys):
-    assert report('nowhere') == 2
-    assert 'no folder nowhere' in capsys.readouterr().err
-
-
-def test_list_tasks(console):
-    assert list_tasks(console) == 0
-    text = console.export_text()
-    assert 'configs/transfer/coco\n' in text
-    assert '  mask-rcnn_r50-c4_1x_coco\n      COCO Mask R-CNN R50-C4 1x\n' in text
-    assert '  faster-rcnn_r18-w16-fpn_12e_bccd\n' in text
+def test_report_of_a_missing_folder():
+    with pytest.raises(MissingInputError, match='no folder nowhere'):
+        report('nowhere')
