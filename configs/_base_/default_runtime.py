@@ -2,6 +2,7 @@
 _base_ = ['mmpretrain::_base_/default_runtime.py', './common_runtime.py']
 
 default_hooks = dict(
+    non_finite=dict(type='msbreg_mm.NonFiniteHook'),
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
     logger=dict(interval=50),
     checkpoint=dict(

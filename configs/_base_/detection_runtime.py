@@ -9,6 +9,7 @@ detection_imports = [
 custom_imports = dict(imports=detection_imports)
 
 default_hooks = dict(
+    non_finite=dict(type='msbreg_mm.NonFiniteHook'),
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
     checkpoint=dict(
         type='msbreg_mm.ResumableCheckpointHook',

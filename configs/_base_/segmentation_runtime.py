@@ -22,6 +22,7 @@ default_hooks = dict(
         backend_args=dict(backend='msbreg_atomic'),
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    non_finite=dict(type='msbreg_mm.NonFiniteHook'),
     channels_last=dict(type='msbreg_mm.ChannelsLastHook'),
 )
 log_processor = dict(by_epoch=False)

@@ -7,6 +7,7 @@ from msbreg_mm.engine.hooks.embedding_monitor_hook import (
     EmbeddingMonitorHook,
 )
 from msbreg_mm.engine.hooks.loss_weight_schedule_hook import LossWeightScheduleHook
+from msbreg_mm.engine.hooks.non_finite_hook import DivergedError, NonFiniteHook
 from msbreg_mm.engine.hooks.online_probe_hook import OnlineProbeHook
 from msbreg_mm.engine.hooks.precise_bn_hook import PreciseBNHook
 from msbreg_mm.engine.hooks.pretrained_backbone_hook import PretrainedBackboneHook
@@ -16,9 +17,11 @@ from msbreg_mm.engine.hooks.trajectory_hook import TrajectoryHook
 
 __all__ = [
     'ChannelsLastHook',
+    'DivergedError',
     'EmbeddingCollapseError',
     'EmbeddingMonitorHook',
     'LossWeightScheduleHook',
+    'NonFiniteHook',
     'OnlineProbeHook',
     'PreciseBNHook',
     'PretrainedBackboneHook',

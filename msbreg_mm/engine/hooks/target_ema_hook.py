@@ -193,8 +193,11 @@ class TargetEMAHook(Hook):
     ) -> None:
         # Only a note: an optimizer whose step() calls its parent's gets here
         # twice. Fused optimizers are called on overflow, too, and skip inside.
+        # NonFiniteHook takes the gradients away.
         found_inf = getattr(optimizer, 'found_inf', None)
-        self._optimizer_stepped = found_inf is None or not bool(found_inf)
+        skipped = getattr(optimizer, 'skipped_step', False)
+        overflow = found_inf is not None and bool(found_inf)
+        self._optimizer_stepped = not (skipped or overflow)
 
 
 def _check_pair(pair: Sequence[str]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Puts resumable parts in the place of mmengine's."""
+"""Puts parts that survive anything in the place of mmengine's."""
 
 from mmengine.config import Config, ConfigDict
 
@@ -12,7 +12,7 @@ _WORKER = {'type': 'msbreg_mm.steadfast_worker'}
 
 
 def use_resumable(cfg: Config) -> None:
-    """Let the training of a config stop and go on anywhere, in place.
+    """Let the training of a config stop and go on anywhere, and notice NaN, in place.
 
     Loops and checkpoint hooks that are not mmengine's own are left alone, and so are
     settings that the config makes.
@@ -35,6 +35,7 @@ def use_resumable(cfg: Config) -> None:
             hook['type'] = CHECKPOINT_HOOK
         if hook.get('type') == CHECKPOINT_HOOK and not hook.get('out_dir'):
             hook.setdefault('backend_args', ConfigDict(_ATOMIC))
+    hooks.setdefault('non_finite', ConfigDict(type='msbreg_mm.NonFiniteHook'))
     for part in ('train_dataloader', 'val_dataloader'):
         loader = cfg.get(part)
         if isinstance(loader, ConfigDict) and loader.get('num_workers'):
