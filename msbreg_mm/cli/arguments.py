@@ -43,6 +43,13 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_length(parser: argparse.ArgumentParser) -> None:
+    """Add how long is trained, other than the config says."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    add('--epochs', type=int, help='train so many epochs, all schedules scaled')
+    add('--iters', type=int, help='train so many iterations, all schedules scaled')
+
+
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add what may be done with a checkpoint."""
     add = parser.add_argument

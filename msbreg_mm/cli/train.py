@@ -5,6 +5,7 @@ import argparse
 from msbreg_mm.cli.arguments import (
     add_cfg_options,
     add_launcher,
+    add_length,
     add_trust,
     set_local_rank,
 )
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='scale the learning rate with the total batch size',
     )
+    add_length(parser)
     add_trust(parser)
     add_cfg_options(parser, 'changes to the config, e.g. data_root=data/imagenet')
     add_launcher(parser)
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         trust=args.trust,
         launcher=args.launcher,
         cfg_options=parse_options(args.cfg_options),
+        epochs=args.epochs,
+        iters=args.iters,
     )
     build_runner(options).train()
     return 0

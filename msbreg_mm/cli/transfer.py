@@ -6,7 +6,12 @@ first stopped.
 
 import argparse
 
-from msbreg_mm.cli.arguments import add_cfg_options, add_jobs, add_trust
+from msbreg_mm.cli.arguments import (
+    add_cfg_options,
+    add_jobs,
+    add_length,
+    add_trust,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_jobs(parser)
     add('--amp', action='store_true', help='mixed precision')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate')
+    add(
+        '--skip-preflight',
+        action='store_true',
+        help='start without a look at checkpoints, data, metrics and disk',
+    )
+    add_length(parser)
     add_trust(parser)
     add_cfg_options(parser, 'changes to every config')
     add_pretrain_dir(parser)

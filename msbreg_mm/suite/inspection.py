@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from msbreg_mm.checkpoints.reference import RANDOM
-from msbreg_mm.runs.config import LaunchOptions, resolve_config
+from msbreg_mm.runs.config import resolve_config
 from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.settings import parse_options
 from msbreg_mm.suite.metric_names import missing_metrics
+from msbreg_mm.suite.plan import launch_options
 from msbreg_mm.utils.errors import InputError
 from msbreg_mm.utils.upstream import import_scope
 
@@ -56,14 +57,8 @@ def _inspect_task(
 ) -> Iterator[Answer]:
     from mmengine.registry import init_default_scope
 
-    cfg = resolve_config(
-        LaunchOptions(
-            config=task['config'],
-            cfg_options=parse_options(request['options']),
-            amp='--amp' in request['settings'],
-            auto_scale_lr='--auto-scale-lr' in request['settings'],
-        )
-    )
+    options = parse_options(request['options'])
+    cfg = resolve_config(launch_options(task['config'], options, request['settings']))
     scope = cfg.get('default_scope') or 'mmengine'
     import_scope(scope)
     init_default_scope(scope)

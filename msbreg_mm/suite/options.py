@@ -24,13 +24,16 @@ class SuiteOptions:
         tasks: Names of shipped tasks or paths of configs.
         seeds: Seeds of the fine-tuning.
         work_dir: Folder of the suite.
-        dry_run: List the jobs and stop.
+        dry_run: List the jobs, look at what they need, and stop.
+        skip_preflight: Start without a look at what the jobs need.
         jobs: Most jobs at once; ``None`` for as many as there are GPUs.
         gpus_per_job: GPUs of a job; 0 for the CPU.
         cluster: ``'local'`` or ``'slurm'``.
         slurm_options: ``key=value`` for submitit.
         amp: Mixed precision.
         auto_scale_lr: Scale the learning rate with the total batch size.
+        epochs: Train every task so many epochs, schedules scaled.
+        iters: The same in iterations.
         allow_partial: Accept checkpoints that do not fill the backbone.
         trust: Allow checkpoints that run code.
         cfg_options: ``key=value`` for every config.
@@ -43,12 +46,15 @@ class SuiteOptions:
     seeds: Sequence[int] = (0, 1, 2)
     work_dir: str = 'work_dirs/transfer'
     dry_run: bool = False
+    skip_preflight: bool = False
     jobs: int | None = None
     gpus_per_job: int = 1
     cluster: str = 'local'
     slurm_options: Sequence[str] = ()
     amp: bool = False
     auto_scale_lr: bool = False
+    epochs: int | None = None
+    iters: int | None = None
     allow_partial: bool = False
     trust: bool = False
     cfg_options: Sequence[str] = ()
@@ -65,6 +71,11 @@ def make_trainer(options: SuiteOptions) -> Trainer:
             ('--auto-scale-lr', options.auto_scale_lr),
         )
         if given
+    ]
+    settings += [
+        f'--{unit}={length}'
+        for unit, length in (('epochs', options.epochs), ('iters', options.iters))
+        if length is not None
     ]
     flags = [
         flag

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msbreg_mm.checkpoints.reference import CheckpointRef
 from msbreg_mm.runs.fingerprint import data_fingerprint
@@ -12,6 +12,9 @@ from msbreg_mm.runs.schedule import Schedule, read_schedule
 from msbreg_mm.runs.settings import hash_config, label_protocol, parse_options
 from msbreg_mm.suite.tasks import Task
 from msbreg_mm.utils.errors import OptionError
+
+if TYPE_CHECKING:
+    from msbreg_mm.runs.config import LaunchOptions
 
 
 @dataclass(frozen=True)
@@ -109,19 +112,40 @@ class _Resolved:
     data: str
 
 
+def launch_options(
+    config: str, options: Mapping[str, Any], settings: Sequence[str]
+) -> 'LaunchOptions':
+    """Say how a job's config is resolved: as its trainer does it.
+
+    Args:
+        config: Config file.
+        options: Changes to it.
+        settings: Flags of the trainer that change what it computes.
+    """
+    from msbreg_mm.runs.config import LaunchOptions
+
+    given = dict(setting.partition('=')[::2] for setting in settings)
+    lengths = {
+        unit: int(given[f'--{unit}'])
+        for unit in ('epochs', 'iters')
+        if f'--{unit}' in given
+    }
+    return LaunchOptions(
+        config=config,
+        cfg_options=options,
+        amp='--amp' in given,
+        auto_scale_lr='--auto-scale-lr' in given,
+        **lengths,
+    )
+
+
 def _resolve(
     task: Task, options: dict[str, Any], settings: Sequence[str], processes: int
 ) -> _Resolved:
     """Read what the jobs of a task need of its config with all changes."""
-    from msbreg_mm.runs.config import LaunchOptions, resolve_config
+    from msbreg_mm.runs.config import resolve_config
 
-    launch = LaunchOptions(
-        config=task.config,
-        cfg_options=options,
-        amp='--amp' in settings,
-        auto_scale_lr='--auto-scale-lr' in settings,
-    )
-    cfg = resolve_config(launch)
+    cfg = resolve_config(launch_options(task.config, options, settings))
     schedule = read_schedule(cfg, processes)
     if task.scored:  # an ablation of pretraining may vary the batch alone
         schedule.check_batch(task.config)

@@ -13,6 +13,11 @@ from typing import Any
 from msbreg_mm.suite.job import has_result
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.trainer import Trainer, child_environment
+from msbreg_mm.utils.errors import InputError
+
+
+class PreflightError(InputError):
+    """Jobs of a suite would fail; the message lists them and why."""
 
 
 @dataclass(frozen=True)

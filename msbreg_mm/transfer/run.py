@@ -1,6 +1,7 @@
 """Plan, run and report a suite: what ``msbreg transfer`` and ``report`` do."""
 
 import errno
+import time
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -18,10 +19,12 @@ from msbreg_mm.suite.options import (
     make_trainer,
     print_failures,
 )
-from msbreg_mm.suite.plan import plan_jobs
+from msbreg_mm.suite.plan import Job, plan_jobs
+from msbreg_mm.suite.preflight import PreflightError, preflight
 from msbreg_mm.suite.progress import SuiteView
 from msbreg_mm.suite.runner import run_suite
 from msbreg_mm.suite.tasks import resolve_tasks
+from msbreg_mm.suite.trainer import Trainer
 from msbreg_mm.transfer.report import write_report
 from msbreg_mm.utils.errors import OptionError, OutputError
 
@@ -37,7 +40,8 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         Exit code: 0, 1 if jobs failed, 130 after Ctrl-C.
 
     Raises:
-        InputError: If checkpoints, tasks, seeds or options cannot be used.
+        InputError: If checkpoints, tasks, seeds or options cannot be used, or jobs
+            would fail (:class:`~msbreg_mm.suite.preflight.PreflightError`).
     """
     console = console or Console()
     if not options.checkpoints or not options.tasks:
@@ -57,8 +61,12 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         processes=max(options.gpus_per_job, 1),
     )
     if options.dry_run:
-        return print_plan(jobs, options.gpus_per_job, console)
-    cluster = make_cluster(options)
+        print_plan(jobs, options.gpus_per_job, console)
+    cluster = None if options.dry_run else make_cluster(options)
+    if not options.skip_preflight:
+        _look_first(jobs, trainer, options, console)
+    if cluster is None:
+        return 0
     try:
         with SuiteView(console) as view:
             statuses = run_suite(jobs, options.work_dir, trainer, cluster, view)
@@ -76,6 +84,37 @@ def run(options: SuiteOptions, console: Console | None = None) -> int:
         ) from error
     code = report(options.work_dir, options.pretrain_dir, console)
     return print_failures(statuses, console) or code
+
+
+def _look_first(
+    jobs: Sequence[Job], trainer: Trainer, options: SuiteOptions, console: Console
+) -> None:
+    """Refuse a suite of which jobs would fail, before the first one is started."""
+    started = time.monotonic()
+    with console.status('Preflight …') as status:
+        found = preflight(
+            jobs,
+            trainer,
+            options.work_dir,
+            lambda what: status.update(f'Preflight: {what}'),
+        )
+    spent = time.monotonic() - started
+    if found.problems:
+        lines = '\n'.join(f'- {problem}' for problem in found.problems)
+        count = len(found.problems)
+        raise PreflightError(
+            f'{count} problem{"s" * (count > 1)}, nothing was started '
+            f'(--skip-preflight starts all the same):\n{lines}'
+        )
+    if found.bytes_needed:
+        console.print(
+            Text(
+                f'Preflight: {spent:.0f} s, nothing to complain of; about '
+                f'{found.bytes_needed / 1e9:.1f} GB of checkpoints will be written.',
+                style='dim',
+            ),
+            soft_wrap=True,
+        )
 
 
 def report(

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from msbreg_mm.suite.options import SuiteOptions
+from msbreg_mm.suite.preflight import Preflight, Problem
 from msbreg_mm.transfer.run import report, run
 from msbreg_mm.utils.errors import InputError, MissingInputError, OutputError
 
@@ -26,7 +27,7 @@ def options(task_config, backbone, tmp_path):
         given = dict(
             checkpoints=['random', f'ours={backbone}'], tasks=[str(task_config)],
             seeds=[0], work_dir=str(tmp_path / 'suite'), gpus_per_job=0,
-            command=(sys.executable, str(FAKE)),
+            command=(sys.executable, str(FAKE)), skip_preflight=True,
         )  # fmt: skip
         return SuiteOptions(**(given | changes))
 
@@ -105,3 +106,27 @@ def test_full_disk_names_the_folder_and_keeps_what_is_done(
 def test_report_of_a_missing_folder():
     with pytest.raises(MissingInputError, match='no folder nowhere'):
         report('nowhere')
+
+
+def test_a_suite_of_which_jobs_would_fail_is_not_started(options, monkeypatch, console):
+    seen = []
+
+    def look(jobs, trainer, work_dir, watch):
+        seen.append((len(jobs), trainer.settings))
+        return Preflight([Problem('task', 'ours', 'no such layer')], 0)
+
+    monkeypatch.setattr('msbreg_mm.transfer.run.preflight', look)
+    for dry_run in (True, False):
+        chosen = options(skip_preflight=False, dry_run=dry_run, amp=True)
+        with pytest.raises(InputError, match='1 problem, nothing was started') as error:
+            run(chosen, console)
+        assert '- task · ours: no such layer' in str(error.value)
+    assert seen == [(2, ('--amp',))] * 2
+    assert not list(Path(chosen.work_dir).rglob('train.log'))
+
+
+def test_other_length_stands_in_the_label(options, console):
+    assert run(options(epochs=2, dry_run=True), console) == 0
+    assert '2 epochs' in console.export_text()
+    assert run(options(epochs=3), console) == 0
+    assert 'tiny protocol + epochs=3' in console.export_text()
