@@ -9,8 +9,8 @@ from msbreg_mm.checkpoints.explain import HEAD_SIZE, explain, not_a_checkpoint
 from msbreg_mm.checkpoints.explain import not_by_torch as _not_by_torch
 
 NO_CHECKSUMS = (
-    'the file was written without checksums (torch.serialization.set_crc32_options), '
-    'so a damaged tensor would not be noticed'
+    'the file has no checksums (only the zip files of torch.save have), so a damaged '
+    'number would not be noticed'
 )
 
 
@@ -39,12 +39,16 @@ def is_archive(path: Path) -> bool:
 
 
 def lacks_checksums(path: Path) -> bool:
-    """Whether a file is a zip archive that was written without checksums."""
+    """Whether nothing in a file could show that a number in it is damaged.
+
+    So it is with all formats but zip archives, and with those where torch was told
+    to leave the checksums out (``torch.serialization.set_crc32_options``).
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return all(entry.CRC == 0 for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False  # of another kind, or a reader will say what is wrong
+        return True  # if it is a damaged archive, a reader will say so
 
 
 def check_archive(path: Path) -> None:

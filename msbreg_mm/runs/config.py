@@ -1,6 +1,7 @@
 """From a config file and command-line flags to the config that a runner takes."""
 
 import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from msbreg_mm.runs.folder import find_resumable
 from msbreg_mm.runs.known_keys import check_options, plain_options
 from msbreg_mm.runs.schedule import scale_schedule
 from msbreg_mm.utils.configs import CONFIG_ROOT, find_config
-from msbreg_mm.utils.errors import MissingInputError, OptionError
+from msbreg_mm.utils.errors import InputError, MissingInputError, OptionError
 
 __all__ = ['DictAction', 'LaunchOptions', 'resolve_config']
 
@@ -81,7 +82,7 @@ def resolve_config(options: LaunchOptions) -> Config:
             f'no config file {options.config}; the shipped ones are in {CONFIG_ROOT} '
             'and can be named msbreg_mm::pretrain/… from anywhere'
         )
-    cfg = Config.fromfile(file)
+    cfg = read_config(file)
     cfg.launcher = options.launcher
     old_root = cfg.get('data_root')
     check_options(cfg._cfg_dict, options.cfg_options)
@@ -117,6 +118,31 @@ def resolve_config(options: LaunchOptions) -> Config:
     use_seeded_sampler(cfg)
     drop_worker_settings(cfg._cfg_dict)
     return cfg
+
+
+def read_config(file: Path) -> Config:
+    """Read a config file, which is a program: what it raises is bad input.
+
+    Args:
+        file: Config file; it is run.
+
+    Raises:
+        OptionError: If it ends with an error; the message has the line.
+    """
+    try:
+        cfg = Config.fromfile(file)
+        dict(cfg)  # what `import` names is only now looked for
+        return cfg
+    except InputError:
+        raise
+    except Exception as error:
+        # The last line of a config in the traceback, else what the parser says.
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f.lineno for f in frames if f.filename.endswith(file.name)]
+        where = f'{file}, line {lines[-1]}' if lines else file
+        raise OptionError(
+            f'{where}: the config cannot be read: {type(error).__name__}: {error}'
+        ) from error
 
 
 def _apply_checkpoint(cfg: Config, options: LaunchOptions) -> None:

@@ -1,5 +1,7 @@
 """Result records: one JSON file per finished job, whole or absent."""
 
+import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +23,8 @@ VERSION = 1
 # Note of a record whose numbers do not depend on the seed.
 DRAWS_NOTHING = 'draws nothing: the same for every seed'
 _MOST_COLUMNS = 100
+# Of the other entries, in the file only.
+_CHECKSUM = 'crc32'
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,8 @@ def write_record(folder: Path, record: Record) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    write_json(folder / RESULT, asdict(record))
+    content = asdict(record)
+    write_json(folder / RESULT, {**content, _CHECKSUM: _checksum(content)})
     (folder / FAILURE).unlink(missing_ok=True)
 
 
@@ -140,6 +145,8 @@ def load_record(folder: Path) -> Record:
 
 
 def _record(content: dict[str, Any]) -> Record:
+    said = content.pop(_CHECKSUM, None)
+    written = content
     metrics = content.get('metrics')
     if isinstance(metrics, dict):
         absent = [k for k, v in metrics.items() if isinstance(v, float) and v != v]
@@ -162,7 +169,16 @@ def _record(content: dict[str, Any]) -> Record:
         raise SchemaError('better holds something else than -1, 0 and 1')
     if len(record.columns) > _MOST_COLUMNS:
         raise SchemaError(f'columns are {len(record.columns)}')
+    # Records of earlier versions have none.
+    if said is not None and said != _checksum(written):
+        raise SchemaError('it does not agree with its checksum: damaged, or edited')
     return record
+
+
+def _checksum(content: Any) -> str:
+    """CRC-32 of a content, whatever order and spaces its file has."""
+    text = json.dumps(content, sort_keys=True, separators=(',', ':'))
+    return f'{zlib.crc32(text.encode()):08x}'
 
 
 def read_record(folder: Path) -> Record | None:

@@ -99,7 +99,7 @@ def test_files_without_checksums_are_told_of(file, resnet_state):
     finally:
         set_crc32_options(True)
     verify_resumable(file)
-    assert 'without checksums' in read_checkpoint(file).notes[0]
+    assert 'no checksums' in read_checkpoint(file).notes[0]
 
 
 def test_one_read(file, monkeypatch):

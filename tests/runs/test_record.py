@@ -136,8 +136,26 @@ def test_huge_files_are_not_read(folder):
 
 def test_metrics_that_no_table_shows_may_be_nan(folder):
     """mmseg's IoU of a class that no image has."""
-    change(folder, metrics={'m': 0.5, 'IoU.cat': float('nan')})
+    found = record(value=0.5)
+    found.metrics['IoU.cat'] = float('nan')
+    write_record(folder, found)
     assert load_record(folder).metrics == {'m': 0.5}
+
+
+def test_a_changed_number_is_noticed(folder):
+    text = (folder / RESULT).read_text()
+    (folder / RESULT).write_text(text.replace('0.3', '0.8'))
+    with pytest.raises(DamagedFileError, match='does not agree with its checksum'):
+        load_record(folder)
+    (folder / RESULT).write_text(json.dumps(json.loads(text), sort_keys=True))
+    assert load_record(folder) == record()
+
+
+def test_records_of_earlier_versions_have_no_checksum(folder):
+    content = json.loads((folder / RESULT).read_text())
+    del content['crc32']
+    (folder / RESULT).write_text(json.dumps(content))
+    assert load_record(folder) == record()
 
 
 def test_failures_of_anyone(folder, tmp_path):
@@ -165,6 +183,7 @@ def test_any_change_is_read_or_refused(data, folder):
     """What is read can be shown: finite numbers and texts of the right place."""
     write_record(folder, record())
     content = json.loads((folder / RESULT).read_text())
+    del content['crc32']  # else every change is refused
     content = data.draw(mutate(content))
     (folder / RESULT).write_text(json.dumps(content))
     try:
