@@ -78,11 +78,7 @@ def _place(node: Any, part: str, path: list[str], key: str) -> Any:
         if part in node:
             return part
         known = [str(name) for name in node]
-        close = difflib.get_close_matches(part, known, n=3) or [
-            f'{where}.{name}.{part}'
-            for name, inner in node.items()
-            if isinstance(inner, Mapping) and part in inner
-        ]
+        close = difflib.get_close_matches(part, known, n=3) or deeper(node, part, where)
         hint = (
             f'did you mean {_quoted(close)}?' if close else f'it has {_quoted(known)}'
         )
@@ -98,6 +94,15 @@ def _place(node: Any, part: str, path: list[str], key: str) -> Any:
             f"its indices; '{ADD}{where}.{END}' appends to it"
         )
     raise ChangeError(f'no key {key!r}: {where} is {node!r}, it has no {part!r}')
+
+
+def deeper(node: Mapping[str, Any], part: str, where: str) -> list[str]:
+    """Return the keys one level further down that end in a missing part."""
+    return [
+        f'{where}.{name}.{part}'
+        for name, inner in node.items()
+        if isinstance(inner, Mapping) and part in inner
+    ]
 
 
 def _quoted(names: list[str]) -> str:

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msbreg_mm.runs.changes import ADD, ChangeError
+from msbreg_mm.runs.changes import ADD, ChangeError, deeper
 from msbreg_mm.utils.upstream import import_scope
 
 # Dicts without a type that mmengine reads by name: last part of the key → keys.
@@ -51,9 +51,9 @@ def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix(ADD): value for key, value in options.items()}
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Say which known names are meant, or all there are."""
-    close = difflib.get_close_matches(name, known, n=3)
+def nearest(name: str, known: Sequence[str], inside: Sequence[str] = ()) -> str:
+    """Say which known names are meant, or which ones inside them, or all there are."""
+    close = difflib.get_close_matches(name, known, n=3) or inside
     quoted = ', '.join(repr(one) for one in (close or list(known))[:12])
     return f'did you mean {quoted}?' if close else f'it has {quoted or "nothing"}.'
 
@@ -98,8 +98,9 @@ def _check_new(
     known += sorted(taken - set(known) - {'self', 'args', 'kwargs'})
     where = '.'.join(parts[:depth]) or 'the config'
     key = '.'.join(parts)
+    hint = nearest(part, known, deeper(node, part, where))
     raise ChangeError(
-        f'no key {key!r}: {where} has no {part!r}; {nearest(part, known)} Write '
+        f'no key {key!r}: {where} has no {part!r}; {hint} Write '
         f"'{ADD}{key}' for a key that is read all the same"
     )
 

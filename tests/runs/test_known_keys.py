@@ -35,6 +35,12 @@ def test_unknown_keys_are_named_with_the_nearest(key, match):
         resolve(DETECTOR, **{key: 1})
 
 
+def test_keys_of_older_configs_are_found_where_they_are_now():
+    now = "did you mean 'model.head.terms.brownian'"
+    with pytest.raises(ChangeError, match=f"model.head has no 'brownian'; {now}"):
+        resolve(PRETRAIN, **{'model.head.brownian.loss_weight': 1})
+
+
 @pytest.mark.parametrize(
     ('config', 'key'),
     [

@@ -31,7 +31,7 @@ class MSBRegHead(EmbeddingTerms):
             more entry.
         predictor: See :class:`EmbeddingTerms`.
         init_cfg: Initialization config of mmengine.
-        keywords: Single terms in the form of older configs, e.g. ``brownian=None``.
+        kwargs: Single terms in the form of older configs, e.g. ``brownian=None``.
 
     Raises:
         OptionError: If all terms are None, and as :class:`EmbeddingTerms` does.
@@ -42,10 +42,10 @@ class MSBRegHead(EmbeddingTerms):
         terms: Mapping[str, dict | None] | None = None,
         predictor: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
-        **keywords: Any,
+        **kwargs: Any,
     ) -> None:
         terms = MSBREG_TERMS if terms is None else terms
-        terms = with_old_keywords('MSBRegHead', terms, keywords)
+        terms = with_old_keywords('MSBRegHead', terms, kwargs)
         if all(cfg is None for cfg in terms.values()):
             raise OptionError(
                 'MSBRegHead has no loss: give terms at least one, e.g. '

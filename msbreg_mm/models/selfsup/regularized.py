@@ -138,7 +138,7 @@ def build_regularized(
     num_target_views: int | None = None,
     all_pairs: bool = False,
     data_preprocessor: dict | nn.Module | None = None,
-    **keywords: Any,
+    **kwargs: Any,
 ) -> BaseSelfSupervisor:
     """Build an algorithm whose loss also holds MSBReg's regularisers.
 
@@ -172,7 +172,7 @@ def build_regularized(
             are embedded once each (BYOL, SimSiam, BarlowTwins, MoCoV3).
         data_preprocessor: Of the algorithm, where its config has none; mmengine's
             runner passes it here.
-        keywords: Single terms in the form of older configs, e.g. ``brownian=None``.
+        kwargs: Single terms in the form of older configs, e.g. ``brownian=None``.
 
     Returns:
         The algorithm, with the terms in ``regularizer``.
@@ -185,7 +185,7 @@ def build_regularized(
     base = _find_class(algorithm)
     source = find_source(base, module)
     terms = _TERMS if terms is None else terms
-    regularizer = EmbeddingTerms(with_old_keywords('Regularized', terms, keywords))
+    regularizer = EmbeddingTerms(with_old_keywords('Regularized', terms, kwargs))
     attracted = regularizer.reading(TARGET)
     _check_options(base.__name__, source, attracted, num_target_views, all_pairs)
     cfg = {**algorithm, 'type': _subclass(base)}
