@@ -147,7 +147,7 @@ def compare_labels(
             text = f'id {number} is {own!r}, in {other_where} {theirs!r}'
             result.add('category-mismatch', where, text)
     if result.count('category-mismatch') == before:
-        for label, (own, theirs) in enumerate(zip(mine, other, strict=True)):
+        for label, (own, theirs) in enumerate(zip(mine, other, strict=False)):
             if own != theirs:
                 text = f'label {label} is {own[1]!r}, in {other_where} {theirs[1]!r}'
                 text += ': mmdet numbers the classes in the order of the file'

@@ -77,8 +77,8 @@ def _read_labels(
     except (OSError, UnicodeDecodeError) as error:
         result.add('unreadable-annotation', split, f'{listing.name}: {error}')
         return [], set()
-    for number, line, error in _faulty_lines(read, folder, lines, samples):
-        text = f'{listing.name} line {number}: {line!r} is not "path label" ({error})'
+    for number, line, fault in _faulty_lines(read, folder, lines, samples):
+        text = f'{listing.name} line {number}: {line!r} is not "path label" ({fault})'
         result.add('malformed-record', split, text)
     paths = [path for path, _ in samples]
     for path, label in samples:

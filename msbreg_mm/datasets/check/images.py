@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 from PIL import Image
 from rich.progress import track
 
@@ -72,6 +73,8 @@ def read_sizes(
     Returns:
         (width, height) of each file that could be read.
     """
+    # A pool of OpenCV's own would hang in a process that is forked later.
+    cv2.setNumThreads(0)
     sizes = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         answers = pool.map(lambda path: _size(path, decode), paths)

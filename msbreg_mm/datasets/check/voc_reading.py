@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import cv2
 from mmdet.datasets import XMLDataset
 
 from msbreg_mm.datasets.check.result import CheckResult
@@ -48,6 +49,7 @@ def read_voc(
         classes: Names that count; ``None`` takes all.
         known: Images whose faults other lists have reported.
     """
+    cv2.setNumThreads(0)  # a pool that another process made would hang here
     data = _Reader(
         note,
         result,

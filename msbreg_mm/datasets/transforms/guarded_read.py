@@ -89,8 +89,9 @@ def guard_reading(
         bad_images: Takes what cannot be read; None makes it an error.
     """
     for leaf in leaf_datasets(dataset):
-        transforms = getattr(getattr(leaf, 'pipeline', None), 'transforms', None)
-        for index, transform in enumerate(transforms or ()):
+        pipeline = getattr(leaf, 'pipeline', None)
+        transforms: list[Any] = getattr(pipeline, 'transforms', [])
+        for index, transform in enumerate(transforms):
             if isinstance(transform, MultiViewAugment):
                 transform.guard(policy.max_pixels, bad_images)
             elif key := _read_key(transform):
