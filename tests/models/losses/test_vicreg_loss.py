@@ -105,7 +105,7 @@ def test_two_processes_equal_the_concatenated_batch():
 
 
 def test_errors():
-    assert isinstance(MODELS.build({'type': 'VICRegLoss'}), VICRegLoss)
+    assert isinstance(MODELS.build({'type': 'msbreg_mm.VICRegLoss'}), VICRegLoss)
     with pytest.raises(ValueError, match=r'at least 2 of each, got .*\(1, 4, 3\)'):
         vicreg_terms(raw(1, 4, 3))
     with pytest.raises(ValueError, match=r'at least 2 of each, got .*\(2, 1, 3\)'):
