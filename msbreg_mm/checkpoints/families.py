@@ -75,7 +75,7 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
             r'.*rotary|predictor\.backbone\.',
         ),
     ),
-    ('ijepa', (r'(target_)?encoder\.', r'predictor\.predictor_blocks\.')),
+    ('ijepa', (r'(target_)?encoder\.', r'predictor\.predictor_')),
     ('simmim', (r'encoder\.layers\.0\.', r'(encoder\.mask_token|decoder\.)')),
     ('moby', (r'encoder\.layers\.0\.', r'(encoder_k|projector)\.')),
     ('open_clip', (r'visual\.trunk\.',)),

@@ -152,7 +152,20 @@ def _match(
         for key in own
         if key not in ckpt.state_dict and not key.endswith('num_batches_tracked')
     ]
+    new = [key for key in report.missing if _new_by_design(key, backbone)]
+    if new:
+        report.missing = [key for key in report.missing if key not in new]
+        report.notes.append(
+            f'{shorten(new)} are of the norm of averaged features, which no '
+            'pretraining has: they keep their initial values'
+        )
     return report, fitting
+
+
+def _new_by_design(key: str, backbone: nn.Module) -> bool:
+    """Whether no pretraining gives a key: mmpretrain's norm after the average."""
+    averages = getattr(backbone, 'out_type', None) == 'avg_featmap'
+    return averages and key in ('ln2.weight', 'ln2.bias')
 
 
 def _left_out(key: str, backbone: nn.Module) -> bool:

@@ -66,7 +66,9 @@ def check_memo(stream: IO[bytes]) -> None:
     """
     start = stream.tell()
     for count, (code, argument, _) in enumerate(pickletools.genops(stream)):
-        if code.name in ('PUT', 'BINPUT', 'LONG_BINPUT') and int(argument) > count:
+        if code.name not in ('PUT', 'BINPUT', 'LONG_BINPUT'):
+            continue
+        if int(argument or 0) > count:
             raise pickle.UnpicklingError(f'memo entry {argument} after {count} steps')
     stream.seek(start)
 

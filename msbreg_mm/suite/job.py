@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from submitit.helpers import Checkpointable
 
@@ -213,7 +214,7 @@ def _move_aside(folder: Path) -> None:
 
 def _add_time(job: Job, seconds: float) -> float:
     state = read_json(job.folder / _STATE) or {'identity': asdict(job.identity)}
-    before = state.get('wall_time_s')
+    before: Any = state.get('wall_time_s')
     state['wall_time_s'] = (before if is_number(before) else 0.0) + seconds
     with suppress(OSError):
         write_json(job.folder / _STATE, state)

@@ -304,3 +304,19 @@ def test_detectron2_file(backbones, tmp_path, resnet_state):
     report = load_backbone(narrow(backbones), tmp_path / 'x.pkl', allow_partial=True)
     assert len(report.matched) == 3
     assert 'layer4.1.bn2.running_var' in report.missing
+
+
+def test_norm_of_averaged_features_is_new(vit_state, tmp_path, backbones):
+    """ViTs that average their tokens have a norm that no pretraining writes."""
+    arch = {'embed_dims': 48, 'num_layers': 12, 'num_heads': 4}
+    arch['feedforward_channels'] = 192
+    model = backbones.VisionTransformer(arch, img_size=32, out_type='avg_featmap')
+    torch.save(vit_state(), tmp_path / 'x')
+    report = load_backbone(model, tmp_path / 'x')
+    assert report.complete
+    assert 'ln2.weight, ln2.bias are of the norm' in ' '.join(report.notes)
+    assert torch.equal(model.ln2.weight, torch.ones(48))
+    trained = {'fc_norm.weight': torch.full((48,), 2.0), 'fc_norm.bias': torch.ones(48)}
+    torch.save(vit_state() | trained, tmp_path / 'x')
+    assert load_backbone(model, tmp_path / 'x').complete
+    assert torch.equal(model.ln2.weight, torch.full((48,), 2.0))
