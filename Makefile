@@ -4,10 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO ?= work_dirs/demo
-DEMO_PRETRAIN := configs/demo/msbreg_resnet18-w16_1xb64-coslr-24e_shapes.py
-DEMO_TASK := configs/demo/mask-rcnn_r18-w16-fpn_14e_shapes.py
 
-.PHONY: help venv demo test test-all lint types docs check format clean
+.PHONY: help venv demo test test-all lint types docs wheel installs lower-bounds \
+	bench-gpu check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -20,14 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# Three commands that anyone can type; each goes on where it was interrupted.
 demo: $(INSTALLED)  ## pretrain and transfer on generated data; table and HTML report
-	$(PY) tools/prepare_data.py shapes $(DEMO)/shapes
-	$(PY) tools/train.py $(DEMO_PRETRAIN) --work-dir $(DEMO)/pretrain --resume --seed 0 \
-		--cfg-options data_root=$(DEMO)/shapes
-	$(PY) tools/transfer.py random msbreg=$(DEMO)/pretrain/epoch_24.pth \
-		--tasks $(DEMO_TASK) --seeds 0 1 2 --work-dir $(DEMO)/transfer \
-		--pretrain-dir msbreg=$(DEMO)/pretrain --cfg-options data_root=$(DEMO)/shapes
+	$(PY) -m msbreg_mm demo --work-dir $(DEMO)
 
 test: $(INSTALLED)  ## default tests, under 6 minutes on 2 cores
 	$(PY) -m pytest -q -n 2
@@ -44,6 +37,19 @@ types: $(INSTALLED)  ## mypy
 
 docs: $(INSTALLED)  ## the site, in site/; fails on a dead link
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build -q
+
+wheel: $(INSTALLED)  ## build the wheel, use it from an empty folder
+	PYTHON=$(PY) .ci/wheel
+
+PYTHONS ?= python3.11 python3.12 python3.13
+installs:  ## the same with every dependency installed, for each of PYTHONS (not in CI)
+	for python in $(PYTHONS); do \
+	    PYTHON=$$(command -v $$python) INSTALL=all CONSTRAINTS=$(CURDIR)/constraints.txt \
+	        .ci/wheel || exit 1; \
+	done
+
+lower-bounds:  ## the same with the oldest versions of pyproject.toml (not in CI)
+	PYTHON=$(PYTHON) .ci/lower-bounds
 
 check: lint types test docs  ## what CI runs
 

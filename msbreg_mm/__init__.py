@@ -6,12 +6,24 @@ installed without its compiled ops (see :mod:`msbreg_mm.ops`) and lets configs i
 find the classes when a config first names them.
 """
 
+import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msbreg_mm import ops
 from msbreg_mm.utils import configs
+
+if TYPE_CHECKING:
+    from msbreg_mm.api import (
+        Features,
+        Suite,
+        extract_features,
+        read_report,
+        read_suite,
+        run_suite,
+    )
+    from msbreg_mm.models.backbones import load_backbone_model
 
 # Idle OpenMP threads spin by default and take the cores of data workers and of
 # other processes: two threads on two shared cores were 2 times slower. It has no
@@ -29,10 +41,27 @@ if 'mmengine.runner' in sys.modules:
     from msbreg_mm.checkpoints import guard as guard
 
 
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for."""
-    if name != 'load_backbone_model':
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    from msbreg_mm.models.backbones import load_backbone_model
+__all__ = [
+    'Features',
+    'Suite',
+    'extract_features',
+    'load_backbone_model',
+    'read_report',
+    'read_suite',
+    'run_suite',
+]
 
-    return load_backbone_model
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch or numpy when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    if name == 'load_backbone_model':
+        from msbreg_mm.models.backbones import load_backbone_model
+
+        return load_backbone_model
+    return getattr(importlib.import_module('msbreg_mm.api'), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -81,7 +81,7 @@ def run_analysis(options: AnalysisOptions, console: Console | None = None) -> Pa
     _print(analyses, console)
     result = {
         'version': VERSION,
-        'date': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+        'date': datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d'),
         'config': options.config,
         'config_hash': hash_config(cfg.to_dict(), [f'split={split}']),
         'layer': options.layer,

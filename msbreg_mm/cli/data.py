@@ -1,4 +1,4 @@
-"""Generate, check, convert and subsample data sets."""
+"""Generate, pack, check, convert and subsample data sets."""
 
 import argparse
 
@@ -15,6 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shapes.add_argument('--image-size', type=int, default=128, help='pixels')
     shapes.add_argument('--seed', type=int, default=0)
     shapes.add_argument('--force', action='store_true', help='replace an older set')
+
+    pack = commands.add_parser(
+        'pack', help='the packs of ablations and demo configs, from official archives'
+    )
+    pack.add_argument('pack', help='cifar10, caltech101 or flowers17')
+    pack.add_argument('source', help='archive or folder, see docs/data.md')
+    pack.add_argument('root', help='folder to make, e.g. data/cifar10_24k')
 
     check = commands.add_parser('check', help='validate a data set')
     check.add_argument('root', help='folder of the data set')
@@ -70,6 +77,12 @@ def run(args: argparse.Namespace) -> int:
         from msbreg_mm.datasets.shapes import generate_shapes
 
         console.print(generate_shapes(**options).line(), highlight=False)
+    elif args.command == 'pack':
+        from msbreg_mm.datasets.packs import make_pack
+
+        counts = make_pack(**options)
+        numbers = ', '.join(f'{count:,} {split}' for split, count in counts.items())
+        console.print(f'{args.root} is made: {numbers}', highlight=False)
     elif args.command == 'voc-instances':
         from msbreg_mm.datasets.voc_instances import voc_instances
 

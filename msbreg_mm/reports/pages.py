@@ -32,5 +32,5 @@ def render(package: str, template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    date = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d')
+    date = datetime.datetime.now(datetime.UTC).strftime('%Y-%m-%d')
     return environment.get_template(template).render(date=date, **content)

@@ -113,7 +113,7 @@ class JobRun(Checkpointable):
                 self._call(job, command, lock_fd)
         finally:
             spent = _add_time(job, time.monotonic() - started)
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds')
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
         write_record(job.folder, make_record(job, self.devices, spent, now))
 
     def _train(self, job: Job, resume: bool, lock_fd: int) -> None:

@@ -1,17 +1,24 @@
 """Photographs that scikit-image and scikit-learn ship, and random crops of them."""
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage
-import sklearn
 
 from msbreg_mm.utils.errors import MissingInputError
 
-_SKIMAGE = Path(skimage.__file__).parent / 'data'
-_SKLEARN = Path(sklearn.__file__).parent / 'datasets' / 'images'
+
+def _folder(package: str, *parts: str) -> Path:
+    """Find a folder of a package without importing it; it may be absent."""
+    spec = find_spec(package)
+    root = Path(spec.origin).parent if spec and spec.origin else Path(package)
+    return root.joinpath(*parts)
+
+
+_SKIMAGE = _folder('skimage', 'data')
+_SKLEARN = _folder('sklearn', 'datasets', 'images')
 
 PHOTOS = {
     'train': (
@@ -41,7 +48,7 @@ def _read(path: Path) -> np.ndarray:
     if image is None:
         raise MissingInputError(
             f'the background photograph {path.name} is not in {path.parent}; '
-            'install the packages of constraints.txt (scikit-image, scikit-learn)'
+            "it comes with scikit-image or scikit-learn: pip install 'msbreg_mm[demo]'"
         )
     return image
 

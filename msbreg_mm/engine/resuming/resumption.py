@@ -182,7 +182,7 @@ def _note(runner: Runner, found: Resumption) -> None:
         return
     path = Path(runner.work_dir) / RESUMES
     lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     line = {
         'time': now.isoformat(timespec='seconds'),
         'epoch': found.position.epoch,
