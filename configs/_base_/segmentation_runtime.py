@@ -2,6 +2,10 @@
 # `mmseg::` to a package that is no longer published, so nothing is inherited from it.
 _base_ = ['./common_runtime.py']
 
+custom_imports = dict(
+    imports=['msbreg_mm.engine', 'msbreg_mm.evaluation.segmentation_metric']
+)
+
 default_scope = 'mmseg'
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -23,7 +23,9 @@ train_dataloader['sampler'] = dict(type='InfiniteSampler', shuffle=True)
 val_dataloader = dict(batch_size=1, num_workers=0, dataset=val)
 val_dataloader['sampler'] = dict(type='DefaultSampler', shuffle=False)
 test_dataloader = val_dataloader
-val_evaluator = test_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = test_evaluator = dict(
+    type='msbreg_mm.KeptIoUMetric', iou_metrics=['mIoU']
+)
 
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=400, val_interval=400)
 val_cfg, test_cfg = dict(type='ValLoop'), dict(type='TestLoop')

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.dist import (
     broadcast_object_list,
@@ -30,6 +31,7 @@ from msbreg_mm.evaluation.extraction import (
 )
 from msbreg_mm.evaluation.feature_cache import FeatureCache, Write
 from msbreg_mm.evaluation.features import FeatureSet, check_pair
+from msbreg_mm.evaluation.outcomes import OUTCOMES, make_hits
 from msbreg_mm.registry import LOOPS, PROBES
 from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.upstream import unwrap
@@ -156,12 +158,18 @@ class ProbeLoop(BaseLoop):
                     f'{val.name}: {val.describe(empty.tolist())} have no image; they '
                     'are left out of means over classes'
                 )
+            hits: dict[str, np.ndarray] = {}
             for probe in self.probes:
                 begin = time.monotonic()
                 metrics |= probe(train, val, self.runner.seed)
+                hits |= probe.hits
                 self.runner.logger.info(
                     f'{type(probe).__name__}: {time.monotonic() - begin:.1f} s'
                 )
+            if hits:
+                by_class = [key for key in hits if key.endswith('/mean_class')]
+                kept = make_hits(val.labels, hits, by_class)
+                kept.save(Path(self.runner.work_dir) / OUTCOMES)
         results = [metrics]
         broadcast_object_list(results)
         return results[0]

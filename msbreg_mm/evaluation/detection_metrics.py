@@ -6,6 +6,7 @@ import this module (``configs/_base_/detection_runtime.py``).
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from mmengine.fileio import load
 from mmengine.logging import MMLogger
 
+from msbreg_mm.evaluation.outcomes import OUTCOMES
 from msbreg_mm.registry import METRICS
 from msbreg_mm.utils.upstream import import_quietly
 
@@ -140,25 +142,45 @@ class ExactVOCMetric(VOCMetric):
             default they hold edges, as in
             :class:`msbreg_mm.datasets.voc_detection.VOCDetectionDataset`. Both are
             the devkit's areas.
+        outfile_prefix: Start of the names of files for the report: objects and
+            detections as COCO has them, and ``outcomes.npz`` in the same folder; by
+            default none are written.
         **kwargs: See :class:`mmdet.evaluation.VOCMetric`.
     """
 
-    def __init__(self, legacy_boxes: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        legacy_boxes: bool = False,
+        outfile_prefix: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if self.metric != 'mAP':
             raise ValueError(f"metric must be 'mAP', got {self.metric!r}")
         self.legacy_boxes = legacy_boxes
+        self.outfile_prefix = outfile_prefix
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Keep the objects and detections of each image, and its path."""
+        before = len(self.results)
+        super().process(data_batch, data_samples)
+        named = zip(self.results[before:], data_samples, strict=True)
+        self.results[before:] = [
+            (*result, str(sample.get('img_path', ''))) for result, sample in named
+        ]
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Score what :meth:`process` kept of each image.
 
         Args:
-            results: Pairs of annotations and detections by class.
+            results: Annotations, detections by class, and path of each image.
 
         Returns:
             ``mAP`` and the AP of each IoU.
         """
-        truth, predictions = zip(*results, strict=True)
+        truth, predictions = list(zip(*results, strict=True))[:2]
+        if self.outfile_prefix:
+            self._keep(truth, predictions, [str(item[-1]) for item in results])
         found = {}
         for threshold in self.iou_thrs:
             value, _ = eval_map(
@@ -173,3 +195,19 @@ class ExactVOCMetric(VOCMetric):
             )
             found[f'AP{round(threshold * 100):02d}'] = float(value)
         return {'mAP': float(np.mean(list(found.values()))), **found}
+
+    def _keep(self, truth: Sequence, predictions: Sequence, paths: list[str]) -> None:
+        from msbreg_mm.evaluation.voc_outcomes import match_voc, write_as_coco
+
+        prefix, classes = Path(str(self.outfile_prefix)), self.dataset_meta['classes']
+        matches = match_voc(
+            truth,
+            predictions,
+            paths,
+            classes,
+            self.iou_thrs,
+            self.eval_mode,
+            self.legacy_boxes,
+        )
+        matches.save(prefix.parent / OUTCOMES)
+        write_as_coco(prefix, truth, predictions, paths, classes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msbreg_mm.reports.published import published_rows
 from msbreg_mm.reports.table import ResultTable, Row, Run, fill
 from msbreg_mm.runs.columns import Column, read_columns
-from msbreg_mm.runs.record import StoredRecord
+from msbreg_mm.runs.record import DRAWS_NOTHING, StoredRecord
 
 _PER_SEED = 'per seed'
 PER_SEED_NOTE = 'one pretraining per seed'
@@ -71,6 +71,8 @@ def _row(
     name: str, is_random: bool, records: list[StoredRecord], columns: list[Column]
 ) -> Row:
     notes = sorted({note for stored in records for note in stored.record.notes})
+    if DRAWS_NOTHING in notes:
+        records = records[:1]  # more seeds would only repeat it
     if records[0].record.per_seed:
         notes.append(PER_SEED_NOTE)
     devices = {stored.record.device for stored in records}

@@ -1,11 +1,14 @@
 """The texts of a table's cells, the same in every format."""
 
+from msbreg_mm.reports.bootstrap import SAMPLES
 from msbreg_mm.reports.overview import Overview, build_pairs
 from msbreg_mm.reports.statistics import Difference, Summary
 from msbreg_mm.reports.table import ResultTable, Row
 from msbreg_mm.runs.columns import Column
 
 MISSING = '–'
+# Fewer seeds than these hardly say how far seeds spread.
+FEW_SEEDS = 3
 
 
 def footnote(table: ResultTable) -> str:
@@ -124,6 +127,51 @@ def pair_cells(table: ResultTable) -> list[list[str]]:
     return [head, *rows] if rows else []
 
 
+def uncertainty_cells(table: ResultTable) -> list[list[str]]:
+    """Head and rows of the two kinds of uncertainty; [] where images were not kept."""
+    rows = []
+    for row in table.rows:
+        for column in table.columns:
+            images = row.image_differences.get(column.key)
+            seeds = row.differences.get(column.key)
+            if images is None or seeds is None:
+                continue
+            shown = [seeds.significant * 'seeds', images.significant * 'images']
+            rows.append(
+                [
+                    row.name,
+                    column.title,
+                    f'{seeds.mean:+.{column.digits}f}',
+                    _interval(seeds, column.digits),
+                    _corrected(seeds),
+                    _interval(images, column.digits),
+                    _corrected(images),
+                    ' and '.join(filter(None, shown)) or 'neither',
+                ]
+            )
+    head = [table.noun, 'metric', 'Δ', 'over seeds', 'p', 'over images', 'p', 'beyond']
+    return [head, *rows] if rows else []
+
+
+def about_uncertainty(table: ResultTable) -> str:
+    """Say what the two intervals mean, and what they do not know."""
+    found = [d for row in table.rows for d in row.image_differences.values()]
+    few = min((d.n for d in table.comparisons), default=0) < FEW_SEEDS
+    return (
+        'Over seeds: where Δ would lie if the runs were made anew with other seeds '
+        '(paired t-interval). Over images: where it would lie if the same runs were '
+        f'scored on other images like these {found[0].n:,} (paired bootstrap, '
+        f'{SAMPLES:,} samples, normal interval). Both at 95 %; each p is corrected '
+        'by Holm for all comparisons of its kind. Neither covers the other: a claim '
+        'about the method needs both.'
+        + few
+        * (
+            ' With fewer than three seeds the first knows next to nothing about other '
+            'seeds, and the second cannot stand in for it.'
+        )
+    )
+
+
 def provenance(table: ResultTable) -> list[str]:
     """Say where a table's numbers come from: seeds, hashes, versions, device."""
     records = table.records
@@ -160,6 +208,19 @@ def _failed(row: Row) -> str:
     parts = [f'{diverged} diverged'] if diverged else []
     parts += [f'{failed - diverged} failed'] if failed > diverged else []
     return f' ({", ".join(parts)})' if parts else ''
+
+
+def _interval(difference: Difference, digits: int) -> str:
+    if difference.low is None or difference.high is None:
+        return 'no spread' if difference.n > 1 else 'one seed'
+    return f'[{difference.low:+.{digits}f}, {difference.high:+.{digits}f}]'
+
+
+def _corrected(difference: Difference) -> str:
+    p = difference.p if difference.holm is None else difference.holm
+    if p is None:
+        return MISSING
+    return '< 0.001' if p < 0.001 else f'{p:.3f}'
 
 
 def _difference_and_p(difference: Difference | None) -> str:

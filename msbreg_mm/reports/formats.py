@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from msbreg_mm.reports.cells import (
+    about_uncertainty,
     footnote,
     headers,
     overview_cells,
@@ -17,6 +18,7 @@ from msbreg_mm.reports.cells import (
     provenance,
     published_cells,
     row_cells,
+    uncertainty_cells,
 )
 from msbreg_mm.reports.escape import csv_cell, markdown, one_line, tex
 from msbreg_mm.reports.overview import build_overview
@@ -45,6 +47,8 @@ def to_markdown(tables: Sequence[ResultTable]) -> str:
         lines += _pipe_table([headers(table), *rows, *published_cells(table)])
         if table.protocol and (pairs := pair_cells(table)):
             lines += ['', *_pipe_table(pairs)]
+        if uncertainty := uncertainty_cells(table):
+            lines += ['', *_pipe_table(uncertainty), '', about_uncertainty(table)]
         parts.append(
             '\n'.join(
                 [*lines, '', footnote(table), '', markdown(_joined(provenance(table)))]
@@ -101,6 +105,10 @@ def describe(table: ResultTable) -> dict[str, Any]:
                 'differences': {
                     k: {**asdict(d), 'significant': d.significant}
                     for k, d in row.differences.items()
+                },
+                'image_differences': {
+                    k: {**asdict(d), 'significant': d.significant}
+                    for k, d in row.image_differences.items()
                 },
                 'runs': [_run(run) for run in row.runs],
             }

@@ -45,7 +45,8 @@ class Row:
         name: Name, distinct within the table.
         runs: One per seed, by seed.
         summaries: Column key → mean and spread.
-        differences: Column key → difference to the row's reference.
+        differences: Column key → difference to the row's reference, over seeds.
+        image_differences: The same over test images, where they were kept.
         is_random: Whether this is random initialisation.
         is_reference: Whether other rows are compared with it.
         notes: What a reader must know.
@@ -57,6 +58,7 @@ class Row:
     runs: Sequence[Run]
     summaries: dict[str, Summary] = field(default_factory=dict)
     differences: dict[str, Difference] = field(default_factory=dict)
+    image_differences: dict[str, Difference] = field(default_factory=dict)
     is_random: bool = False
     is_reference: bool = False
     notes: list[str] = field(default_factory=list)
@@ -113,6 +115,7 @@ class ResultTable:
         description: One line.
         legend: Sentences that belong to the table's own columns.
         about: Further facts for JSON.
+        notes: What could not be shown, and why.
     """
 
     task: str
@@ -126,6 +129,7 @@ class ResultTable:
     description: str = ''
     legend: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def has_baseline(self) -> bool:

@@ -75,7 +75,7 @@ def _of_evaluator(evaluator: Mapping[str, Any]) -> list[str] | None:
         return found + ([rf'{prefix or "coco"}/.+_precision'] if classwise else [])
     if name.endswith('VOCMetric'):
         return [rf'{prefix or "pascal_voc"}/(mAP(_11)?|AP\d+)']
-    if name == 'IoUMetric':
+    if name.endswith('IoUMetric'):
         return [r'([maA]{1,2}|m)(IoU|Acc|Dice|Fscore|Precision|Recall)']
     if name == 'Accuracy':
         topk = evaluator.get('topk') or (1,)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msbreg_mm.checkpoints.reference import CheckpointRef
+from msbreg_mm.checkpoints.reference import RANDOM, CheckpointRef
 from msbreg_mm.runs.fingerprint import data_fingerprint
 from msbreg_mm.runs.record import Identity
 from msbreg_mm.runs.schedule import Schedule, read_schedule
 from msbreg_mm.runs.settings import hash_config, label_protocol, parse_options
+from msbreg_mm.suite.seeds import draws_nothing
 from msbreg_mm.suite.tasks import Task
 from msbreg_mm.utils.errors import OptionError
 
@@ -30,6 +31,7 @@ class Job:
         evaluator: Type of the config's validation evaluator.
         data: Fingerprint of what it is trained and scored on; ``''`` if the data
             are not here.
+        draws: Whether the result depends on the seed; if not, one seed is all.
     """
 
     task: Task
@@ -39,6 +41,7 @@ class Job:
     protocol: str
     evaluator: str = ''
     data: str = ''
+    draws: bool = True
 
     @property
     def name(self) -> str:
@@ -97,11 +100,19 @@ def plan_jobs(
             protocol=label_protocol(task.protocol, options, settings),
             evaluator=resolved[task.name].evaluator,
             data=resolved[task.name].data,
+            draws=_draws(resolved[task.name], ref),
         )
         for seed in seeds
         for task in tasks
         for ref in files[seed]
+        # What does not depend on the seed runs once.
+        if seed == seeds[0] or _draws(resolved[task.name], ref)
     ]
+
+
+def _draws(resolved: '_Resolved', ref: CheckpointRef) -> bool:
+    """Whether the seed changes anything: in the task, or in the weights."""
+    return resolved.draws or ref.path == RANDOM or ref.per_seed
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ class _Resolved:
     evaluator: str
     schedule: Schedule
     data: str
+    draws: bool
 
 
 def launch_options(
@@ -158,4 +170,5 @@ def _resolve(
     content['train_dataloader'].pop('batch_size', None)
     (content.get('optim_wrapper') or {}).pop('accumulative_counts', None)
     digest = hash_config(content, [text for text in identity if text])
-    return _Resolved(digest, str(kind or ''), schedule, data)
+    draws = not draws_nothing(cfg)
+    return _Resolved(digest, str(kind or ''), schedule, data, draws)

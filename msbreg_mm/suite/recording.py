@@ -16,7 +16,7 @@ from msbreg_mm.runs.folder import (
     RESUMES,
 )
 from msbreg_mm.runs.log import Log, read_log
-from msbreg_mm.runs.record import Record
+from msbreg_mm.runs.record import DRAWS_NOTHING, Record
 from msbreg_mm.suite.plan import Job
 from msbreg_mm.suite.tasks import KNOWN_METRICS
 from msbreg_mm.utils.environment import device_name, versions
@@ -123,6 +123,8 @@ def _make_record(
     report = _match_report(job)
     if report.get('partial'):
         notes = [*notes, 'partial checkpoint']
+    if not job.draws:
+        notes = [*notes, DRAWS_NOTHING]
     notes = [*notes, *_resumes(job.folder)]
     return Record(
         task=job.task.name,

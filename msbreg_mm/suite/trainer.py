@@ -10,6 +10,8 @@ from msbreg_mm.suite.plan import Job
 
 # The same command in a checkout and where only the wheel is installed.
 TRAIN = ('-m', 'msbreg_mm', 'train')
+# Evaluators with an outfile_prefix.
+_KEEPING = ('CocoMetric', 'ExactVOCMetric', 'KeptIoUMetric')
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ def child_environment(
 
 
 def _keep_predictions(job: Job) -> list[str]:
-    """Let a COCO metric keep its predictions; the report draws from them."""
+    """Let a metric keep its predictions; the report draws from them."""
     prefix = str(job.folder.resolve() / PREDICTIONS)
     # mmengine's DictAction would take such a path apart.
-    if 'CocoMetric' not in job.evaluator or set(prefix) & set(' ,()[]{}\'"='):
+    if not job.evaluator.endswith(_KEEPING) or set(prefix) & set(' ,()[]{}\'"='):
         return []
     return [f'val_evaluator.outfile_prefix={prefix}']

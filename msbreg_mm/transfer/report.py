@@ -13,6 +13,7 @@ from msbreg_mm.runs.record import read_damaged, read_failures, read_records
 from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
+from msbreg_mm.transfer.uncertainty import add_image_differences
 from msbreg_mm.utils.errors import MissingInputError, NoResultsError, OutputError
 from msbreg_mm.utils.files import write_text
 
@@ -43,6 +44,8 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
             f'no finished job in {work_dir}; run msbreg transfer first'
             + ''.join(f'\n{folder}: {reason}' for folder, reason in damaged.items())
         )
+    for table in tables:
+        add_image_differences(table)
     texts = {
         'table.md': _markdown(tables, damaged),
         'table.tex': formats.to_latex(tables),

@@ -6,6 +6,8 @@ import pytest
 
 from msbreg_mm.checkpoints.reference import parse_checkpoints
 from msbreg_mm.runs.settings import hash_config, parse_options
+from msbreg_mm.suite.plan import plan_jobs
+from msbreg_mm.suite.tasks import load_task
 
 
 def test_seeds_are_the_outer_loop_and_random_comes_first(make_jobs):
@@ -93,3 +95,37 @@ def test_one_pretraining_per_seed(make_jobs, tmp_path):
         assert job.folder.parent.name == f'byol-{sha[:8]}'
     with pytest.raises(FileNotFoundError, match=r'seed2/epoch_8\.pth for seed 2 of'):
         make_jobs(checkpoints=[pattern], seeds=(0, 2))
+
+
+PROBE = """
+transfer = dict(protocol='tiny probe', metrics=[('knn/top1', '20-NN', 1)])
+train_cfg = dict(type='msbreg_mm.ProbeLoop', max_epochs=1, probes=[{probes}])
+train_dataloader = dict(batch_size=4, dataset=dict(data_root='data/x/'))
+val_dataloader = dict(batch_size=4, dataset=dict(data_root='data/x/'))
+val_evaluator = dict(type='Evaluator')
+"""
+KNN, SVM = "dict(type='msbreg_mm.KNNProbe'),", "dict(type='msbreg_mm.SVMProbe'),"
+
+
+@pytest.mark.parametrize(('probes', 'draws'), [(KNN, False), (KNN + SVM, True)])
+def test_what_draws_nothing_runs_once(probes, draws, backbone, tmp_path):
+    config = tmp_path / 'probe_tiny.py'
+    config.write_text(PROBE.format(probes=probes))
+    per_seed = tmp_path / 'own'
+    for seed in (1, 2):
+        (per_seed / f'seed{seed}').mkdir(parents=True)
+        (per_seed / f'seed{seed}' / 'a.pth').write_bytes(b'%d' % seed)
+    names = ['random', str(backbone), f'own={per_seed}/seed{{seed}}/a.pth']
+    jobs = plan_jobs(
+        [load_task(config)], parse_checkpoints(names), (1, 2), tmp_path / 'suite'
+    )
+    seeds = {}
+    for job in jobs:
+        seeds.setdefault(job.checkpoint.name, []).append(job.identity.seed)
+    # Initial weights and files of their own differ from seed to seed.
+    assert seeds == {
+        'random': [1, 2], 'msbreg': [1, 2] if draws else [1], 'own': [1, 2]
+    }  # fmt: skip
+    assert [job.draws for job in jobs if job.checkpoint.name == 'msbreg'] == (
+        [True, True] if draws else [False]
+    )

@@ -23,7 +23,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(type='msbreg_mm.KeptIoUMetric', iou_metrics=['mIoU'])
 test_evaluator = val_evaluator
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -1,8 +1,11 @@
 """What a probe is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from msbreg_mm.evaluation.features import FeatureSet
@@ -18,6 +21,11 @@ class Probe(ABC):
 
     #: Prefix of the metrics.
     name: ClassVar[str]
+    #: Whether the metrics depend on the seed.
+    draws: ClassVar[bool] = True
+    #: After a call: metric → whether each image was right, for accuracies; the
+    #: report draws images anew from them.
+    hits: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @abstractmethod
     def __call__(

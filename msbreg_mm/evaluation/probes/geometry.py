@@ -32,6 +32,7 @@ class GeometryProbe(Probe):
     """
 
     name = 'geometry'
+    draws = False
 
     def __init__(self, normalize: bool = True, max_images: int = 10_000) -> None:
         if max_images < 2:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from msbreg_mm.evaluation.features import FeatureSet
-from msbreg_mm.evaluation.knn import knn_accuracy
+from msbreg_mm.evaluation.knn import knn_predict
 from msbreg_mm.evaluation.probes.base import Probe, find_device
 from msbreg_mm.registry import PROBES
 from msbreg_mm.utils.errors import OptionError
@@ -31,6 +31,7 @@ class KNNProbe(Probe):
     """
 
     name = 'knn'
+    draws = False
 
     def __init__(
         self,
@@ -64,16 +65,20 @@ class KNNProbe(Probe):
                 f'{train.name}: the bank has {len(train)} images, fewer than '
                 f'k={max(self.ks)} neighbours; use more images or a smaller ks'
             )
-        found = knn_accuracy(
+        predicted = knn_predict(
             train.features,
             train.labels,
             val.features,
-            val.labels,
             self.ks,
             self.temperatures,
             max(train.num_classes, val.num_classes),
             self.chunk_size,
             find_device(self.device),
         )
-        metrics = {f'knn/top1_k{k}_t{t:g}': value for (k, t), value in found.items()}
-        return {'knn/top1': found[self.ks[0], self.temperatures[0]], **metrics}
+        hits = {
+            f'knn/top1_k{k}_t{t:g}': classes.cpu().numpy() == val.labels
+            for (k, t), classes in predicted.items()
+        }
+        first = f'knn/top1_k{self.ks[0]}_t{self.temperatures[0]:g}'
+        self.hits = {'knn/top1': hits[first], **hits}
+        return {key: 100 * float(right.mean()) for key, right in self.hits.items()}

@@ -116,6 +116,9 @@ class LogisticProbe(Probe):
             )
         names = ('mAP',) if train.multi_label else ('top1', 'mean_class')
         found = {name: score(name, result.scores, val.labels) for name in names}
+        if not train.multi_label:
+            right = result.scores.argmax(axis=1) == val.labels
+            self.hits = {f'logistic/{name}': right for name in names}
         found |= {'l2': result.l2, 'unconverged': float(result.unconverged)}
         if split is not None:
             found['validation'] = float(result.validation.max())
