@@ -4,8 +4,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO ?= work_dirs/demo
+SOAK ?= work_dirs/soak
 
-.PHONY: help venv demo test test-all lint types docs wheel installs lower-bounds \
+.PHONY: help venv demo test test-all soak lint types docs wheel installs lower-bounds \
 	bench-gpu check format clean
 
 help:  ## list the targets
@@ -27,6 +28,9 @@ test: $(INSTALLED)  ## default tests, under 6 minutes on 2 cores
 
 test-all: $(INSTALLED)  ## also the slow ones
 	$(PY) -m pytest -q -n 2 -m 'not gpu'
+
+soak: $(INSTALLED)  ## 50 random kills, each resumed run compared bit by bit (an hour)
+	nice $(PY) tests/soak/random_kills.py $(SOAK)/kills --kills 50
 
 lint: $(INSTALLED)  ## ruff
 	$(PY) -m ruff check .

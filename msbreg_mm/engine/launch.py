@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from msbreg_mm.engine.hooks import RunCheckHook
 from msbreg_mm.engine.resuming.config import use_resumable
+from msbreg_mm.engine.runner import TrainingRunner
 from msbreg_mm.runs.config import DictAction, LaunchOptions, resolve_config
 from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.loaders import watch_loaders
@@ -59,7 +60,8 @@ def build_runner(options: LaunchOptions, training: bool = True) -> Runner:
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
     use_resumable(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    own = 'runner_type' in cfg
+    runner = RUNNERS.build(cfg) if own else TrainingRunner.from_cfg(cfg)
     runner.logger.addFilter(UpstreamNoise())
     runner.bad_images = watch_loaders(runner)
     if not any(isinstance(hook, RunCheckHook) for hook in runner.hooks):

@@ -101,11 +101,12 @@ class NonFiniteHook(Hook):
         Raises:
             DivergedError: If too many in a row are not finite.
         """
-        losses = {
-            key: float(value)
+        values = {
+            key: float(value.detach() if isinstance(value, Tensor) else value)
             for key, value in (outputs or {}).items()
-            if 'loss' in key and not math.isfinite(value)
+            if 'loss' in key
         }
+        losses = {key: v for key, v in values.items() if not math.isfinite(v)}
         wrapper: Any = runner.optim_wrapper
         due = isinstance(wrapper, OptimWrapper) and wrapper.should_update()
         overflow = due and not self._looked  # mixed precision has left the step out
