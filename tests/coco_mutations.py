@@ -117,7 +117,7 @@ def _harm(note: Any, root: Path) -> str:
         split: json.loads((root / f'annotations/{split}.json').read_text())
         for split in ('train', 'val')
     }
-    names = tuple(item['name'] for item in files['train']['categories'])
+    names = tuple(dict.fromkeys(c['name'] for c in files['train']['categories']))
     labels, samples = {}, {}
     for split, content in files.items():
         note(f'reading {split}')
@@ -137,6 +137,8 @@ def _harm(note: Any, root: Path) -> str:
         )
         by_id = {item['id']: item['name'] for item in content['categories']}
         labels[split] = [by_id[number] for number in data.cat_ids]
+        if len(data.cat_ids) > len(names):
+            return f'{split}: labels to {len(data.cat_ids)}, classes {names}'
         if len(data) != len(content['images']):
             return f'{split}: {len(data)} of {len(content["images"])} images are read'
         read = [item for i in range(len(data)) for item in _instances(data, i)]

@@ -127,10 +127,16 @@ def _read(
         score_perfect(note, reading, path.name)
     images = {}
     for info in reading.infos:
-        drawn = any('mask' in item for item in info['instances'])
+        # Training draws polygons at the size of the file, an RLE has its own.
+        masks_at_size = [m for m in _masks_of(info) if scored or isinstance(m, dict)]
+        drawn = bool(masks_at_size)
         images[info['img_path']] = (info['width'], info['height'], drawn)
     objects = sum(len(info['instances']) for info in reading.infos)
     return result, list(zip(reading.ids, reading.names, strict=True)), images, objects
+
+
+def _masks_of(info: dict) -> list:
+    return [item['mask'] for item in info['instances'] if 'mask' in item]
 
 
 def compare_labels(
@@ -189,5 +195,5 @@ def _files(
         if size != (width, height):
             text = f'{path.name}: {width} x {height} listed, '
             text += f'{size[0]} x {size[1]} in the file'
-            # Boxes are taken as they are; masks are drawn at the listed size.
+            # Boxes are taken as they are; scored masks are drawn at the listed size.
             result.add('size-mismatch' if masks else 'size-differs', where, text)

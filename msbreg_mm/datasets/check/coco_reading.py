@@ -14,7 +14,7 @@ from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 from mmdet.datasets.transforms import LoadAnnotations
 
-from msbreg_mm.datasets.check.masks import pixels, unsafe
+from msbreg_mm.datasets.check.masks import drawable, pixels, unsafe
 from msbreg_mm.datasets.check.result import CheckResult
 
 _LISTS = ('images', 'annotations', 'categories')
@@ -264,15 +264,15 @@ def _masks(
                 add('missing-mask', f'{label}: {record.get("segmentation", "none")}')
                 continue
             mask, height, width = item['mask'], info['height'], info['width']
-            if text := unsafe(mask, height, width):
+            if text := unsafe(mask):
                 add('malformed-mask', f'{label}: {text}')
                 continue
             flag = item['ignore_flag']
             try:
                 (read,) = loader._process_masks({'instances': [item]})
                 dropped = not flag and item['ignore_flag']
-                drawn = thorough and not dropped
-                area = pixels(read, height, width) if drawn else 1
+                drawn = thorough and not dropped and drawable(height, width)
+                area = pixels(read, int(height), int(width)) if drawn else 1
             except Exception as error:
                 add('malformed-mask', f'{label}: {_describe(error)}')
                 continue

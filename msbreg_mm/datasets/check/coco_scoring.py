@@ -13,6 +13,7 @@ from pycocotools import mask as rle
 from pycocotools.cocoeval import COCOeval
 
 from msbreg_mm.datasets.check.coco_reading import Add, CocoReading
+from msbreg_mm.datasets.check.masks import drawable
 
 _PERFECT = 0.99
 
@@ -34,6 +35,18 @@ def score_perfect(
     def add(kind: str, text: str) -> None:
         reading.result.add(kind, where, text)
 
+    if reading.has_masks:
+        for info in reading.infos:
+            if not drawable(info['height'], info['width']):
+                size = f'{info["width"]} x {info["height"]}'
+                add('not-scored', f'{info["img_path"]}: no mask fits {size} pixels')
+                return
+        # faster-coco-eval's C++ looks images up by whole numbers.
+        for record in reading.content['annotations']:
+            if isinstance(record['image_id'], float):
+                text = f'annotation {record["id"]}: image_id {record["image_id"]!r} is'
+                add('not-scored', f'{text} no whole number')
+                return
     predictions = _predictions(reading)
     if not predictions:
         return

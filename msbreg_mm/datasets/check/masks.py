@@ -12,7 +12,13 @@ _FARTHEST = 1e6
 """Pixels from the corner; C code walks along a polygon's edges step by step."""
 
 
-def unsafe(mask: Any, height: Any, width: Any) -> str:
+def drawable(height: Any, width: Any) -> bool:
+    """Whether an image of this size has pixels, and not too many to draw a mask."""
+    sides = all(isinstance(side, int | float) and side > 0 for side in (height, width))
+    return sides and height * width <= MAX_PIXELS
+
+
+def unsafe(mask: Any) -> str:
     """Say why a mask must not reach C code; empty if it may.
 
     Numbers that are not finite or absurdly large take pycocotools to any amount of
@@ -20,13 +26,7 @@ def unsafe(mask: Any, height: Any, width: Any) -> str:
 
     Args:
         mask: List of polygons or a dictionary with a run-length code.
-        height: Of the image, as the file says.
-        width: The same.
     """
-    if not all(isinstance(side, int | float) and side > 0 for side in (height, width)):
-        return f'the image has {width} x {height} pixels'
-    if not height * width <= MAX_PIXELS:
-        return f'an image of {width} x {height} pixels is too large'
     if isinstance(mask, dict):
         return _unsafe_runs(mask)
     for ring in mask if isinstance(mask, list) else ():
@@ -40,10 +40,10 @@ def unsafe(mask: Any, height: Any, width: Any) -> str:
 
 def _unsafe_runs(mask: dict) -> str:
     size, counts = mask.get('size'), mask.get('counts')
-    whole = isinstance(size, list) and len(size) == 2
-    if not whole or not all(type(side) is int and side > 0 for side in size):
+    pair = size if isinstance(size, list) and len(size) == 2 else [0, 0]
+    if not all(type(side) is int and side > 0 for side in pair):
         return f'RLE size {size!r}'
-    if size[0] * size[1] > MAX_PIXELS:
+    if pair[0] * pair[1] > MAX_PIXELS:
         return f'RLE size {size!r} is too large'
     if isinstance(counts, list):
         if not all(type(run) is int and 0 <= run <= MAX_PIXELS for run in counts):
