@@ -7,6 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from msbreg_mm.evaluation.outcomes import (
+    OUTCOMES,
+    Detections,
+    Pixels,
+    load_outcomes,
+)
 from msbreg_mm.runs.folder import PREDICTIONS
 from msbreg_mm.runs.run_config import read_run_config
 from msbreg_mm.transfer.coco_data import load_predictions, load_truth
@@ -16,7 +22,8 @@ from msbreg_mm.utils.typed import SchemaError, convert
 
 CACHE = 'details.json'
 SIZES = ('small', 'medium', 'large')
-KINDS = {'bbox': 'box', 'segm': 'mask'}
+KINDS = {'bbox': 'Box AP', 'segm': 'Mask AP', 'pixels': 'IoU'}
+COCO_KINDS = ('bbox', 'segm')
 
 
 @dataclass
@@ -59,6 +66,8 @@ def validation_set(folder: Path) -> ValidationSet:
     Raises:
         InputError: If the config or the annotation file is gone or damaged.
     """
+    if (written := folder / f'{PREDICTIONS}.truth.json').is_file():
+        return ValidationSet(written, Path('/'), None)  # paths are whole there
     cfg = read_run_config(folder)
     dataset = cfg.val_dataloader.dataset
     root = Path(dataset.get('data_root') or '')
@@ -79,13 +88,16 @@ def read_details(folder: Path) -> dict[str, Details]:
         folder: Folder of a job.
 
     Returns:
-        ``'bbox'`` and ``'segm'``, as far as there are predictions.
+        ``'bbox'`` and ``'segm'``, as far as there are predictions; of what VOC's and
+        mmseg's evaluators keep ``'bbox'`` or ``'pixels'``, by class only.
 
     Raises:
         InputError: If the run's config, annotations or predictions are gone or
             damaged.
     """
-    files = {kind: folder / f'{PREDICTIONS}.{kind}.json' for kind in KINDS}
+    if (folder / OUTCOMES).is_file():
+        return _of_outcomes(folder / OUTCOMES)
+    files = {kind: folder / f'{PREDICTIONS}.{kind}.json' for kind in COCO_KINDS}
     files = {kind: file for kind, file in files.items() if file.is_file()}
     if not files:
         return {}
@@ -149,6 +161,15 @@ def evaluate(data: ValidationSet, predictions: Path, kind: str) -> Details:
         if present.any()
         else [],
     )
+
+
+def _of_outcomes(file: Path) -> dict[str, Details]:
+    outcomes = load_outcomes(file)
+    if isinstance(outcomes, Pixels):
+        return {'pixels': Details(outcomes.per_class())}
+    if isinstance(outcomes, Detections):
+        return {'bbox': Details(outcomes.per_class())}
+    return {}
 
 
 def _mean(precision: np.ndarray) -> float | None:

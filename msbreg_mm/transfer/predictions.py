@@ -72,7 +72,7 @@ def compare_predictions(
             objects[annotation['image_id']].append(annotation)
     rows = []
     for image in _choose(truth['images'], objects, data.image_dir, count):
-        pixels = _read_image(data.image_dir / image['file_name'])
+        pixels = read_image(data.image_dir / image['file_name'])
         drawn = {'ground truth': objects[image['id']]} | {
             name: [r for r in results[image['id']] if r['score'] >= score]
             for name, results in kept.items()
@@ -93,8 +93,15 @@ def _read(folder: Path) -> dict[Any, list[dict]] | None:
     return None
 
 
-def _read_image(path: Path) -> Image.Image:
-    """Decode an image, unless its header says that it is none to draw."""
+def read_image(path: Path) -> Image.Image:
+    """Decode an image, unless its header says that it is none to draw.
+
+    Args:
+        path: Image file.
+
+    Raises:
+        DamagedFileError: If it cannot be read, or is too large.
+    """
     try:
         with Image.open(path) as image:
             if image.width * image.height > _MOST_PIXELS:
@@ -129,17 +136,27 @@ def _picture(
     canvas = np.asarray(pixels.resize(size, Image.Resampling.BICUBIC), np.float32)
     for item in found:
         mask = _mask(item, pixels.size, size)
-        colour = np.array(_colour(item['category_id']), np.float32)
+        colour = np.array(class_colour(item['category_id']), np.float32)
         if mask is not None:
             canvas[mask] = 0.5 * canvas[mask] + 0.5 * colour
             canvas[mask & ~_eroded(mask)] = colour
     image = Image.fromarray(canvas.astype(np.uint8))
     for item in found:
         _annotate(image, item, scale, names.get(item['category_id'], '?'))
+    return Picture(
+        title, encode(image), f'{len(found)} object{"s" * (len(found) != 1)}'
+    )
+
+
+def encode(image: Image.Image) -> str:
+    """Write an image as a data URL.
+
+    Args:
+        image: RGB.
+    """
     buffer = io.BytesIO()
     image.save(buffer, 'JPEG', quality=88)
-    url = 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode()
-    return Picture(title, url, f'{len(found)} object{"s" * (len(found) != 1)}')
+    return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _mask(item: dict, original: tuple[int, int], size: tuple[int, int]) -> Any:
@@ -177,7 +194,7 @@ def _eroded(mask: np.ndarray) -> np.ndarray:
 def _annotate(image: Image.Image, item: dict, scale: float, name: str) -> None:
     draw = ImageDraw.Draw(image)
     x, y, width, height = (value * scale for value in item['bbox'])
-    colour = _colour(item['category_id'])
+    colour = class_colour(item['category_id'])
     draw.rectangle((x, y, x + width, y + height), outline=colour, width=1)
     if max(width, height) < _LEAST_LABELLED:
         return  # the label would hide the object
@@ -198,7 +215,11 @@ def _font() -> Any:
     return ImageFont.truetype(font_manager.findfont('DejaVu Sans'), 10)
 
 
-def _colour(category: int) -> tuple[int, int, int]:
-    """Spread hues by the golden ratio; dark enough for white text."""
+def class_colour(category: int) -> tuple[int, int, int]:
+    """Spread hues by the golden ratio; dark enough for white text.
+
+    Args:
+        category: Number of the class.
+    """
     red, green, blue = colorsys.hls_to_rgb((category * 0.618034) % 1, 0.4, 0.75)
     return round(red * 255), round(green * 255), round(blue * 255)

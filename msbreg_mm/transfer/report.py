@@ -10,7 +10,6 @@ from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import Palette
 from msbreg_mm.reports.table import ResultTable
 from msbreg_mm.runs.record import read_damaged, read_failures, read_records
-from msbreg_mm.transfer.predictions import SCORE
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
 from msbreg_mm.transfer.uncertainty import add_image_differences
@@ -98,7 +97,6 @@ def render_page(
         damaged=read_damaged(work_dir),
         cells=cells,
         overview=cells.overview_cells(build_overview(tables)),
-        score=SCORE,
         hours=sum(table.hours for table in tables),
         runs=sum(len(row.records) for row in rows),
     )

@@ -13,7 +13,8 @@ from msbreg_mm.reports.table import ResultTable, Row
 from msbreg_mm.runs.columns import Column
 from msbreg_mm.runs.log import read_log
 from msbreg_mm.transfer.details import KINDS, Details, read_details
-from msbreg_mm.transfer.predictions import Picture, compare_predictions
+from msbreg_mm.transfer.predictions import SCORE, Picture, compare_predictions
+from msbreg_mm.transfer.segmentations import compare_segmentations
 from msbreg_mm.utils.errors import InputError
 
 # More classes than this are shown as those that differ most.
@@ -34,6 +35,7 @@ class Section:
         recall: Precision-recall figures.
         pictures: Rows of pictures, ground truth first.
         pictures_seed: Seed whose predictions are drawn.
+        pictures_about: How the images were chosen.
         notes: What could not be shown, and why.
     """
 
@@ -46,6 +48,7 @@ class Section:
     recall: list[Panel] = field(default_factory=list)
     pictures: list[list[Picture]] = field(default_factory=list)
     pictures_seed: int = 0
+    pictures_about: str = ''
     notes: list[str] = field(default_factory=list)
 
 
@@ -115,22 +118,21 @@ def _add_details(section: Section, palette: Palette) -> None:
         if not by_row:
             continue
         classes = _grouped(by_row, 'per_class')
-        title = f'{word.capitalize()} AP by class'
+        title = f'{word} by class'
         if len(classes) > _MOST_CLASSES:
             title += f' ({_MOST_CLASSES} of {len(classes)} that differ most)'
             classes = dict(sorted(classes.items(), key=_gap)[:_MOST_CLASSES])
         section.classes.append(bar_plot(classes, title, palette))
         sizes = _grouped(by_row, 'by_size')
-        section.sizes.append(
-            bar_plot(sizes, f'{word.capitalize()} AP by size', palette)
-        )
+        if sizes:
+            section.sizes.append(bar_plot(sizes, f'{word} by size', palette))
         bands = {
             name: ([i / 100 for i in range(101)], curves)
             for name, seeds in by_row.items()
             if (curves := [d.precision for d in seeds if d.precision])
         }
         if bands:
-            title = f'{word.capitalize()} precision at IoU 0.50 (%)'
+            title = f'{word.split()[0]} precision at IoU 0.50 (%)'
             section.recall.append(band_plot(bands, title, 'recall', palette))
 
 
@@ -172,3 +174,10 @@ def _add_pictures(section: Section, palette: Palette) -> None:
         if stored.record.identity.seed == section.pictures_seed
     }
     section.pictures = compare_predictions(folders)
+    section.pictures_about = (
+        'Validation images with a typical number of objects, chosen without looking at '
+        f'predictions; scores of at least {SCORE}.'
+    )
+    if not section.pictures:
+        section.pictures = compare_segmentations(folders)
+        section.pictures_about = 'The first validation images of the list.'

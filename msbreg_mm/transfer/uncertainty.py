@@ -12,7 +12,7 @@ from msbreg_mm.reports.bootstrap import SAMPLES, Replicates, image_difference, r
 from msbreg_mm.reports.statistics import mark_after_holm
 from msbreg_mm.reports.table import ResultTable, Row, Run
 from msbreg_mm.runs.folder import PREDICTIONS
-from msbreg_mm.transfer.details import KINDS, validation_set
+from msbreg_mm.transfer.details import COCO_KINDS, validation_set
 from msbreg_mm.transfer.matches import match_detections
 from msbreg_mm.utils.errors import InputError
 from msbreg_mm.utils.files import read_json, write_json
@@ -80,7 +80,7 @@ def read_replicates(folder: Path) -> dict[str, Replicates]:
     """
     # The evaluator's own matches, else those of its predictions by COCO's rule.
     kept_by = [[folder / OUTCOMES]]
-    kept_by.append([folder / f'{PREDICTIONS}.{kind}.json' for kind in KINDS])
+    kept_by.append([folder / f'{PREDICTIONS}.{kind}.json' for kind in COCO_KINDS])
     there = ([file for file in files if file.is_file()] for files in kept_by)
     files = next(filter(None, there), [])
     if not files:
