@@ -71,7 +71,7 @@ def test_segmentation_by_class_and_in_pictures(segmented):
 def test_damaged_maps_are_named(segmented):
     file = segmented['right'] / 'segmentations.npz'
     file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(DamagedFileError, match='segmentations.npz holds no segment'):
+    with pytest.raises(DamagedFileError, match=r'segmentations\.npz holds no segment'):
         compare_segmentations(segmented)
 
 
