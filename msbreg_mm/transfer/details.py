@@ -1,9 +1,11 @@
 """Per-class AP, AP by size and precision-recall from a job's kept predictions."""
 
 import io
+from collections.abc import Mapping
 from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from msbreg_mm.evaluation.outcomes import (
 from msbreg_mm.runs.folder import PREDICTIONS
 from msbreg_mm.runs.run_config import read_run_config
 from msbreg_mm.transfer.coco_data import load_predictions, load_truth
-from msbreg_mm.utils.errors import MissingInputError
+from msbreg_mm.utils.errors import DamagedFileError, MissingInputError
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.typed import SchemaError, convert
 
@@ -69,16 +71,34 @@ def validation_set(folder: Path) -> ValidationSet:
     if (written := folder / f'{PREDICTIONS}.truth.json').is_file():
         return ValidationSet(written, Path('/'), None)  # paths are whole there
     cfg = read_run_config(folder)
-    dataset = cfg.val_dataloader.dataset
-    root = Path(dataset.get('data_root') or '')
-    ann_file = Path(cfg.val_evaluator.get('ann_file') or root / dataset.ann_file)
-    if not ann_file.is_file():
+    dataset = _mapping(cfg.get('val_dataloader'), 'dataset')
+    root = Path(_text(dataset, 'data_root'))
+    named = _text(cfg.get('val_evaluator'), 'ann_file')
+    ann_file = Path(named or root / _text(dataset, 'ann_file'))
+    try:
+        there = ann_file.is_file()
+    except (OSError, ValueError):  # too long, or with a null character
+        there = False
+    if not there:
         raise MissingInputError(f'no annotation file {ann_file} (of {folder})')
-    classes = (dataset.get('metainfo') or {}).get('classes')
-    prefix = (dataset.get('data_prefix') or {}).get('img', '')
+    classes = _mapping(dataset, 'metainfo').get('classes')
+    if not isinstance(classes, (list, tuple)):
+        classes = None
+    prefix = _text(_mapping(dataset, 'data_prefix'), 'img')
     return ValidationSet(
-        ann_file, root / prefix, tuple(classes) if classes is not None else None
+        ann_file, root / prefix, None if classes is None else tuple(map(str, classes))
     )
+
+
+def _mapping(content: Any, key: str) -> Mapping[str, Any]:
+    """Part of a config that anyone may have written; empty if there is none."""
+    part = content.get(key) if isinstance(content, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _text(content: Any, key: str) -> str:
+    part = content.get(key) if isinstance(content, Mapping) else None
+    return part if isinstance(part, str) else ''
 
 
 def read_details(folder: Path) -> dict[str, Details]:
@@ -105,9 +125,19 @@ def read_details(folder: Path) -> dict[str, Details]:
     cached = read_json(folder / CACHE)
     if cached and cached.get('of') == stamp:
         with suppress(SchemaError):  # then they are computed again
-            return convert(cached.get('details'), dict[str, Details], CACHE)
+            found = convert(cached.get('details'), dict[str, Details], CACHE)
+            if {len(detail.precision) for detail in found.values()} <= {0, 101}:
+                return found
     data = validation_set(folder)
-    details = {kind: evaluate(data, file, kind) for kind, file in files.items()}
+    details = {}
+    for kind, file in files.items():
+        try:
+            details[kind] = evaluate(data, file, kind)
+        except (LookupError, TypeError, AssertionError, RuntimeError) as error:
+            # Detections of other images or classes than there are.
+            raise DamagedFileError(
+                f'{file} does not fit {data.ann_file}: {type(error).__name__}: {error}'
+            ) from error
     content = {kind: asdict(detail) for kind, detail in details.items()}
     write_json(folder / CACHE, {'of': stamp, 'details': content})
     return details
