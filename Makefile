@@ -55,6 +55,9 @@ installs:  ## the same with every dependency installed, for each of PYTHONS (not
 lower-bounds:  ## the same with the oldest versions of pyproject.toml (not in CI)
 	PYTHON=$(PYTHON) .ci/lower-bounds
 
+bench-gpu: $(INSTALLED)  ## tests and benchmarks that want CUDA; code 3 without it
+	$(PY) tools/benchmarks/gpu.py
+
 check: lint types test docs  ## what CI runs
 
 format: $(INSTALLED)  ## rewrite the code in the house style

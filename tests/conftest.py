@@ -22,6 +22,16 @@ def _no_default_scope():
         registry.DefaultScope._instance_dict.clear()
 
 
+@pytest.fixture(params=['cpu', pytest.param('cuda', marks=pytest.mark.gpu)])
+def device(request):
+    """The CPU in the default tests, where it proves the code of the test; a GPU."""
+    import torch
+
+    if request.param == 'cuda' and not torch.cuda.is_available():
+        pytest.skip('no CUDA device')
+    return torch.device(request.param)
+
+
 @pytest.fixture(scope='session')
 def shared_data() -> Path:
     """Folder with the developers' real data packs; skips where it is absent."""

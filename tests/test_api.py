@@ -59,7 +59,11 @@ def test_features_are_those_of_the_network(tiny_set, tiny_checkpoint):
 def test_a_suite_and_its_tables(task_config, backbone, trainer, tmp_path, capsys):
     work_dir = tmp_path / 'suite'
     options = dict(
-        work_dir=work_dir, quiet=True, command=trainer.command, gpus_per_job=0
+        work_dir=work_dir,
+        quiet=True,
+        command=trainer.command,
+        gpus_per_job=0,
+        skip_preflight=True,
     )
     suite = run_suite(['random', f'ours={backbone}'], [task_config], [0], **options)
     assert capsys.readouterr().out == ''
@@ -78,7 +82,12 @@ def test_a_suite_and_its_tables(task_config, backbone, trainer, tmp_path, capsys
 
 
 def test_a_data_frame(task_config, trainer, tmp_path, monkeypatch):
-    options = dict(quiet=True, command=trainer.command, gpus_per_job=0)
+    options = dict(
+        quiet=True,
+        command=trainer.command,
+        gpus_per_job=0,
+        skip_preflight=True,
+    )
     suite = run_suite(['random'], [task_config], [0], tmp_path / 'suite', **options)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, 'pandas', None)

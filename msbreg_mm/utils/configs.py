@@ -6,15 +6,31 @@ In a checkout they stand in ``configs/``, in an installed package below
 
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 
 PACKAGE = 'msbreg_mm'
 CONFIG_ROOT = (Path(__file__).parents[1] / '.mim' / 'configs').resolve()
 
 
+_upstream = Config._get_cfg_path
+
+
+def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+    """Find a base config; those of this package keep the scope of their reader.
+
+    mmengine builds what comes from ``package::`` in the package's scope. The shipped
+    configs are written in the scopes of mmpretrain, mmdet and mmseg instead.
+    """
+    if cfg_path.partition('::')[0] == PACKAGE:
+        return str(find_config(cfg_path)), None
+    return _upstream(cfg_path, filename)
+
+
 def register() -> None:
     """Tell mmengine of the package; it knows only its own projects."""
-    MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)
+    MODULE2PACKAGE.setdefault(PACKAGE, PACKAGE)  # for mmengine.hub
+    Config._get_cfg_path = staticmethod(_get_cfg_path)  # type: ignore[method-assign]
 
 
 def find_config(name: str | Path) -> Path:

@@ -4,13 +4,14 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from msbreg_mm.utils.errors import DataError, MissingInputError
 
 Key = TypeVar('Key', bound=Hashable)
-Opener = Callable[[], BinaryIO | None]
+Opener = Callable[[], IO[Any] | None]
 # Of an archive within an archive, which is read into memory; Caltech-101 has 130 MB.
 _LARGEST_INNER = 1 << 30
 
@@ -57,7 +58,7 @@ def _files(source: Path) -> Iterator[tuple[str, int, Opener]]:
         for file in sorted(source.rglob('*')):
             if file.is_file():
                 path = file.relative_to(source).as_posix()
-                yield path, file.stat().st_size, lambda file=file: file.open('rb')
+                yield path, file.stat().st_size, partial(open, file, 'rb')
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             yield from _zip(archive)
@@ -77,7 +78,7 @@ def _zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, int, Opener]]:
             yield (
                 item.filename,
                 item.file_size,
-                lambda item=item: archive.open(item),  # type: ignore[misc, return-value]
+                partial(archive.open, item),
             )
 
 
@@ -87,5 +88,5 @@ def _tar(archive: tarfile.TarFile) -> Iterator[tuple[str, int, Opener]]:
             yield (
                 item.name,
                 item.size,
-                lambda item=item: archive.extractfile(item),  # type: ignore[misc, return-value]
+                partial(archive.extractfile, item),
             )
