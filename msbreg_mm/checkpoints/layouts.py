@@ -82,7 +82,7 @@ _TOKENS = (
 )
 _EMBEDDINGS = r'embeddings\.(?!mask_token)'
 
-LAYOUTS = (
+LAYOUTS = [
     Layout('resnet', r'layer1\.0\.conv1\.weight', r'(conv1|bn1|stem|layer\d+)\.'),
     Layout(
         'detectron2',
@@ -237,5 +237,20 @@ LAYOUTS = (
         names_vit.TORCHVISION_TO_MM,
         names_vit.MM_TO_TORCHVISION,
     ),
-)
+]
 BY_NAME = {layout.name: layout for layout in LAYOUTS}
+
+
+def register_layout(layout: Layout) -> None:
+    """Let checkpoints of another project be read (docs/extending.md).
+
+    Args:
+        layout: How it names the parameters.
+
+    Raises:
+        ValueError: If there is a layout of this name.
+    """
+    if layout.name in BY_NAME:
+        raise ValueError(f'there is a layout {layout.name!r} already')
+    LAYOUTS.append(layout)
+    BY_NAME[layout.name] = layout

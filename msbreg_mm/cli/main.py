@@ -10,6 +10,7 @@ from types import ModuleType
 from msbreg_mm import __version__
 from msbreg_mm.utils.console import make_printable
 from msbreg_mm.utils.errors import DEBUG, short_input_errors
+from msbreg_mm.utils.plugins import load_plugins
 
 COMMANDS = {
     'demo': 'pretrain and transfer on generated data, from nothing to a report',
@@ -87,6 +88,7 @@ def call(
     if shared.debug:
         os.environ[DEBUG] = '1'  # the processes of jobs inherit it
     with short_input_errors():
+        load_plugins()
         return int(module.run(args))
 
 

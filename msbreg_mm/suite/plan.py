@@ -137,7 +137,7 @@ def launch_options(
     from msbreg_mm.runs.config import LaunchOptions
 
     given = dict(setting.partition('=')[::2] for setting in settings)
-    lengths = {
+    lengths: dict[str, Any] = {
         unit: int(given[f'--{unit}'])
         for unit in ('epochs', 'iters')
         if f'--{unit}' in given

@@ -1,7 +1,7 @@
 """The report's part about one table: figures and pictures."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Section:
         pictures: Rows of pictures, ground truth first.
         pictures_seed: Seed whose predictions are drawn.
         pictures_about: How the images were chosen.
+        others: Figures that packages of others add, see :data:`PARTS`.
         notes: What could not be shown, and why.
     """
 
@@ -49,6 +50,7 @@ class Section:
     pictures: list[list[Picture]] = field(default_factory=list)
     pictures_seed: int = 0
     pictures_about: str = ''
+    others: list[Panel] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -73,7 +75,7 @@ def describe_table(table: ResultTable, palette: Palette) -> Section:
             section.dots.append(seed_dots(values, column.title, palette))
         if curve := _curves(table, column, palette):
             section.curves.append(curve)
-    for add in (_add_details, _add_pictures):
+    for add in PARTS:
         try:
             add(section, palette)
         except (InputError, OSError) as error:
@@ -181,3 +183,8 @@ def _add_pictures(section: Section, palette: Palette) -> None:
     if not section.pictures:
         section.pictures = compare_segmentations(folders)
         section.pictures_about = 'The first validation images of the list.'
+
+
+# What is added to each section, in this order. A package of its own appends to it
+# (docs/extending.md); an InputError or OSError becomes a note on the page.
+PARTS: list[Callable[[Section, Palette], None]] = [_add_details, _add_pictures]
