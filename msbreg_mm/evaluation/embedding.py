@@ -185,6 +185,6 @@ def _load_neck(neck: nn.Module, path: Path, trust: bool) -> None:
             f'e.g. neck.{wrong[0]}; use the config of its pretraining, or analyse the '
             'backbone (--layer backbone)'
         )
-    state = {key: flat[f'neck.{key}'] for key in own}
+    state = {key: torch.as_tensor(flat[f'neck.{key}']) for key in own}
     check_finite(path, state)
     neck.load_state_dict(state)

@@ -136,7 +136,7 @@ def _arguments(cls: Any) -> Iterator[str]:
     for base in cls.__mro__:
         if '__init__' not in vars(base) or base is object:
             continue
-        parameters = inspect.signature(base.__init__).parameters
+        parameters = inspect.signature(vars(base)['__init__']).parameters
         yield from parameters
         kinds = [parameter.kind for parameter in parameters.values()]
         if inspect.Parameter.VAR_KEYWORD not in kinds:
