@@ -21,7 +21,15 @@ from msbreg_mm.utils.upstream import import_quietly
 
 import_quietly('mmdet.evaluation')
 
-from mmdet.evaluation import FasterCocoMetric, VOCMetric, eval_map  # noqa: E402
+from mmdet.evaluation import (  # noqa: E402
+    FasterCocoMetric,
+    VOCMetric,
+    average_precision,
+)
+from mmdet.evaluation.functional.mean_ap import (  # noqa: E402
+    get_cls_results,
+    tpfp_default,
+)
 
 # Positions in COCOeval.stats.
 COCO_ITEMS = {'mAP': 0, 'mAP_50': 1, 'mAP_75': 2, 'mAP_s': 3, 'mAP_m': 4, 'mAP_l': 5}
@@ -157,6 +165,8 @@ class ExactVOCMetric(VOCMetric):
         super().__init__(**kwargs)
         if self.metric != 'mAP':
             raise ValueError(f"metric must be 'mAP', got {self.metric!r}")
+        if self.scale_ranges is not None:
+            raise ValueError('scale_ranges are not supported; VOCMetric knows them')
         self.legacy_boxes = legacy_boxes
         self.outfile_prefix = outfile_prefix
 
@@ -183,17 +193,13 @@ class ExactVOCMetric(VOCMetric):
             self._keep(truth, predictions, [str(item[-1]) for item in results])
         found = {}
         for threshold in self.iou_thrs:
-            value, _ = eval_map(
-                predictions,
-                truth,
-                scale_ranges=self.scale_ranges,
-                iou_thr=threshold,
-                dataset=self.dataset_meta['classes'],
-                logger='silent',
-                eval_mode=self.eval_mode,
-                use_legacy_coordinate=self.legacy_boxes,
-            )
-            found[f'AP{round(threshold * 100):02d}'] = float(value)
+            values = [
+                self._score(get_cls_results(predictions, truth, label), threshold)
+                for label in range(len(self.dataset_meta['classes']))
+            ]
+            known = [value for value in values if value is not None]
+            name = f'AP{round(threshold * 100):02d}'
+            found[name] = float(np.mean(known)) if known else 0.0
         return {'mAP': float(np.mean(list(found.values()))), **found}
 
     def _keep(self, truth: Sequence, predictions: Sequence, paths: list[str]) -> None:
@@ -211,3 +217,27 @@ class ExactVOCMetric(VOCMetric):
         )
         matches.save(prefix.parent / OUTCOMES)
         write_as_coco(prefix, truth, predictions, paths, classes)
+
+    def _score(
+        self, of_class: Sequence[list[np.ndarray]], threshold: float
+    ) -> float | None:
+        """AP of one class over all images; ``None`` if it has no object to find.
+
+        As ``mmdet.evaluation.eval_map``, which forks a pool of processes for each
+        class and IoU; they outlive it where SIGTERM is handled.
+        """
+        detections, objects, difficult = of_class
+        total = sum(map(len, objects))
+        if not total:
+            return None
+        hits = [
+            np.concatenate(
+                tpfp_default(*image, threshold, use_legacy_coordinate=self.legacy_boxes)
+            )
+            for image in zip(detections, objects, difficult, strict=True)
+        ]
+        scores = np.concatenate([boxes[:, -1] for boxes in detections])
+        order = np.argsort(-scores)
+        right, wrong = np.concatenate(hits, axis=1)[:, order].cumsum(axis=1)
+        precision = right / np.maximum(right + wrong, np.finfo(np.float32).eps)
+        return float(average_precision(right / total, precision, self.eval_mode))
