@@ -47,7 +47,7 @@ def test_keys_of_older_configs_are_found_where_they_are_now():
         (DETECTOR, 'model.backbone.with_cp'),
         (DETECTOR, 'optim_wrapper.accumulative_counts'),
         (DETECTOR, 'optim_wrapper.optimizer.amsgrad'),  # of torch's AdamW
-        (DETECTOR, 'train_dataloader.timeout'),
+        (DETECTOR, 'train_dataloader.num_batch_per_epoch'),
         (DETECTOR, 'train_cfg.val_begin'),
         (DETECTOR, 'val_evaluator.classwise'),
         (DETECTOR, 'default_hooks.checkpoint.max_keep_ckpts'),

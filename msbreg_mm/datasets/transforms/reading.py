@@ -106,7 +106,7 @@ def decode(
     cause = 'empty, truncated or not an image'
     image = None
     if data.size:
-        _check_header(io.BytesIO(encoded), name, max_pixels)
+        _check_header(io.BytesIO(memoryview(data)), name, max_pixels)  # type: ignore[arg-type]
         try:
             image = cv2.imdecode(data, _DECODE_FLAGS[halvings])
         except cv2.error as error:
