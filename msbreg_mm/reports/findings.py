@@ -71,7 +71,7 @@ def findings(table: ResultTable) -> list[str]:
     random = next((row for row in table.rows if row.is_random), None)
     if random is not None and not random.is_reference:
         found = _against(table, random, shown or table.columns[:1])
-        sentences += _say(table, found, f'{random.name!r}')
+        sentences += _say(table, found, f'{random.name!r}', most=3)
     return sentences + _missing(table, found)
 
 
@@ -111,9 +111,11 @@ def _against(
     ]
 
 
-def _say(table: ResultTable, found: list[Comparison], reference: str) -> list[str]:
+def _say(
+    table: ResultTable, found: list[Comparison], reference: str, most: int = _MOST_ROWS
+) -> list[str]:
     rows = list(dict.fromkeys(comparison.row.name for comparison in found))
-    if len(rows) <= _MOST_ROWS:
+    if len(rows) <= most:
         return [
             _of_row(name, reference, [c for c in found if c.row.name == name])
             for name in rows

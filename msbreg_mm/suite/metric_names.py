@@ -77,7 +77,7 @@ def _of_evaluator(evaluator: Mapping[str, Any]) -> list[str] | None:
         return [rf'{prefix or "pascal_voc"}/(mAP(_11)?|AP\d+)']
     if name.endswith('IoUMetric'):
         return [r'([maA]{1,2}|m)(IoU|Acc|Dice|Fscore|Precision|Recall)']
-    if name == 'Accuracy':
+    if name.endswith('Accuracy'):
         topk = evaluator.get('topk') or (1,)
         ks = '|'.join(map(str, [topk] if isinstance(topk, int) else topk))
         return [rf'{prefix or "accuracy"}/top({ks})(_.+)?']

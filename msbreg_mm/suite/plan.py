@@ -28,7 +28,8 @@ class Job:
         identity: Config hash, checkpoint hash and seed.
         folder: Work directory of the run.
         protocol: The task's label, with the changes of ``--cfg-options``.
-        evaluator: Type of the config's validation evaluator.
+        evaluator: Type of the config's validation evaluator; of several that of the
+            first, after ``'0.'``.
         data: Fingerprint of what it is trained and scored on; ``''`` if the data
             are not here.
         draws: Whether the result depends on the seed; if not, one seed is all.
@@ -163,6 +164,8 @@ def _resolve(
         schedule.check_batch(task.config)
     evaluator = cfg.get('val_evaluator')
     kind = evaluator.get('type') if isinstance(evaluator, Mapping) else ''
+    if isinstance(evaluator, (list, tuple)) and evaluator:
+        kind = f'0.{evaluator[0].get("type")}'
     data = data_fingerprint(cfg)
     identity = [schedule.identity(), f'data {data}' if data else '', *settings]
     content = cfg.to_dict()

@@ -11,7 +11,7 @@ from msbreg_mm.suite.plan import Job
 # The same command in a checkout and where only the wheel is installed.
 TRAIN = ('-m', 'msbreg_mm', 'train')
 # Evaluators with an outfile_prefix.
-_KEEPING = ('CocoMetric', 'ExactVOCMetric', 'KeptIoUMetric')
+_KEEPING = ('CocoMetric', 'ExactVOCMetric', 'KeptIoUMetric', 'KeptAccuracy')
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,5 @@ def _keep_predictions(job: Job) -> list[str]:
     # mmengine's DictAction would take such a path apart.
     if not job.evaluator.endswith(_KEEPING) or set(prefix) & set(' ,()[]{}\'"='):
         return []
-    return [f'val_evaluator.outfile_prefix={prefix}']
+    place = 'val_evaluator.0' if job.evaluator[:2] == '0.' else 'val_evaluator'
+    return [f'{place}.outfile_prefix={prefix}']

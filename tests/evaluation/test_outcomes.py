@@ -165,3 +165,28 @@ def test_damaged_files_are_named(tmp_path):
     for name in ('cut.npz', 'other.npz', 'pickled.npz', 'absent.npz'):
         with pytest.raises(DamagedFileError, match=f'{name} holds no outcomes'):
             load_outcomes(tmp_path / name)
+
+
+def test_accuracy_of_a_classifier_equals_mmpretrains_metrics(tmp_path):
+    from mmpretrain.evaluation import SingleLabelMetric
+
+    from msbreg_mm.evaluation.accuracy_metric import KeptAccuracy
+
+    rng = np.random.default_rng(0)
+    samples = [
+        {
+            'pred_score': torch.from_numpy(rng.random(4)),
+            'gt_label': torch.tensor([c % 4]),
+        }
+        for c in range(30)
+    ]
+    found = {}
+    for metric in (
+        KeptAccuracy(topk=(1, 2), outfile_prefix=str(tmp_path / 'predictions')),
+        SingleLabelMetric(items=['recall']),
+    ):
+        metric.process({}, samples)
+        found |= metric.evaluate(32)
+    kept = values(load_outcomes(tmp_path / OUTCOMES))
+    assert set(kept) == {'accuracy/top1', 'single-label/recall'}
+    assert kept == pytest.approx({key: found[key] for key in kept}, abs=1e-4)
