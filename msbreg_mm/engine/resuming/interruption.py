@@ -98,7 +98,11 @@ class Interruption:
         return bool(before[1][0]), bool(before[1][1])
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # a data worker: it ends with its parent
+        if os.getpid() != self._pid:
+            # A forked pool (mmdet's VOC scoring has one) ends its own processes by
+            # SIGTERM; data workers have a handler of their own, see below.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
             return
         if self.received == number:
             signal.signal(number, self._previous.get(self.received, signal.SIG_DFL))
