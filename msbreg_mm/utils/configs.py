@@ -4,6 +4,7 @@ In a checkout they stand in ``configs/``, in an installed package below
 ``msbreg_mm/.mim``, where mmengine looks for ``_base_ = ['msbreg_mm::pretrain/…']``.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmengine.config import Config
@@ -13,7 +14,7 @@ PACKAGE = 'msbreg_mm'
 CONFIG_ROOT = (Path(__file__).parents[1] / '.mim' / 'configs').resolve()
 
 
-_upstream = Config._get_cfg_path
+upstream_cfg_path = Config._get_cfg_path
 
 
 def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
@@ -21,10 +22,21 @@ def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
 
     mmengine builds what comes from ``package::`` in the package's scope. The shipped
     configs are written in the scopes of mmpretrain, mmdet and mmseg instead.
+
+    It also reads all metafiles of the package first, 0.25 s for a config over mmdet,
+    and looks there for a name that cannot match one with ``.py``: where the file is
+    there, it is taken at once.
     """
-    if cfg_path.partition('::')[0] == PACKAGE:
+    package, separator, rest = cfg_path.partition('::')
+    if package == PACKAGE and separator:
         return str(find_config(cfg_path)), None
-    return _upstream(cfg_path, filename)
+    if separator and MODULE2PACKAGE.get(package) and rest.endswith('.py'):
+        spec = find_spec(package)
+        if spec is not None and spec.origin:
+            file = Path(spec.origin).parent / '.mim' / 'configs' / rest
+            if file.is_file():
+                return str(file), package
+    return upstream_cfg_path(cfg_path, filename)
 
 
 def register() -> None:

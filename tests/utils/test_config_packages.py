@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.hub import get_config
 
-from msbreg_mm.utils.configs import CONFIG_ROOT, find_config
+from msbreg_mm.utils.configs import CONFIG_ROOT, find_config, upstream_cfg_path
 
 BYOL = 'pretrain/byol_resnet50_16xb256-coslr-200e_in1k'
 MASK_RCNN = 'transfer/coco/mask-rcnn_r50-fpn_1x_coco'
@@ -42,3 +42,11 @@ def test_hub_and_missing_names(tmp_path):
         Config.fromfile(file)
     assert str(find_config('a/b.py')) == 'a/b.py'
     assert find_config(f'msbreg_mm::{BYOL}') == CONFIG_ROOT / f'{BYOL}.py'
+
+
+@pytest.mark.parametrize('name', [BYOL, MASK_RCNN])
+def test_bases_of_upstream_are_those_that_mmengine_finds(name, monkeypatch):
+    file = CONFIG_ROOT / f'{name}.py'
+    found = Config.fromfile(file, import_custom_modules=False).to_dict()
+    monkeypatch.setattr(Config, '_get_cfg_path', staticmethod(upstream_cfg_path))
+    assert Config.fromfile(file, import_custom_modules=False).to_dict() == found
