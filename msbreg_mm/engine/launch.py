@@ -1,9 +1,11 @@
 """From a config file and command-line flags to a runner."""
 
 import json
+import weakref
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.fileio import put_text
 from mmengine.registry import RUNNERS
@@ -17,7 +19,11 @@ from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.loaders import watch_loaders
 from msbreg_mm.runs.run_config import write_run_config
 from msbreg_mm.runs.schedule import schedule_gaps
-from msbreg_mm.runs.work_dir import claim_work_dir, is_first_process
+from msbreg_mm.runs.work_dir import (
+    claim_work_dir,
+    is_first_process,
+    release_work_dir,
+)
 from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
@@ -56,6 +62,18 @@ def build_runner(options: LaunchOptions, training: bool = True) -> Runner:
         read_checkpoint(path, trust=options.trust, keep=True)
     if training and is_first_process(options.launcher):
         claim_work_dir(cfg.work_dir)
+    try:
+        runner = _build(cfg)
+    except BaseException:
+        release_work_dir(cfg.work_dir)
+        raise
+    # One that is never trained gives the folder back, too.
+    weakref.finalize(runner, release_work_dir, cfg.work_dir)
+    return runner
+
+
+def _build(cfg: Config) -> Runner:
+    """Connect the processes and build the runner."""
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')

@@ -214,6 +214,8 @@ def disturb(attempt: Attempt, rng: random.Random, total: int) -> tuple[str, list
     ended = not attempt.running()
     attempt.send(number, pids)
     codes = attempt.wait()
+    # The training may have ended before the signal was looked at.
+    ended |= not any(codes)
     return 'too late' if ended else signal.Signals(number).name, codes
 
 

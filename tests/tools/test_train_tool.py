@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,44 @@ def test_error_is_short_and_names_the_folder(tmp_path):
     assert line.startswith('error: train_dataloader: data_root')
     assert 'nothing' in line
     assert 'does not exist' in line
+
+
+@pytest.mark.parametrize('processes', [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_terminated_training_saves_and_goes_on(images, tmp_path, processes):
+    command, flags = [sys.executable], []
+    if processes > 1:
+        command += ['-m', 'torch.distributed.run', '--standalone']
+        command += [f'--nproc_per_node={processes}']
+        flags = ['--launcher', 'pytorch']
+    command += ['tools/train.py', HEADLINE, '--work-dir', str(tmp_path), *flags]
+    options = [*SMALL, 'train_dataloader.batch_size=2']
+    log = tmp_path / 'log.txt'
+    with log.open('wb') as stream:
+        process = subprocess.Popen(
+            [*command, '--cfg-options', f'data_root={images}', *SHORT, *options],
+            cwd=ROOT,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        while process.poll() is None and b'Epoch(train)' not in log.read_bytes():
+            time.sleep(0.05)
+        process.terminate()
+        code = process.wait(timeout=60)
+    finally:
+        process.kill()
+    text = log.read_text()
+    assert 'Interrupted by SIGTERM' in text, text[-3000:]
+    if processes == 1:
+        assert code == 75
+        assert 'Traceback' not in text
+    # torchrun has an exit code of its own: the file tells it.
+    noted = json.loads((tmp_path / 'interrupted.json').read_text())
+    stopped = noted['iteration']
+    assert noted['signal'] == 'SIGTERM'
+    assert (tmp_path / f'iter_{stopped}.pth').is_file()
+    end = f'train_cfg.max_epochs={stopped * processes // 4 + 1}'
+    train(images, tmp_path, *options, end, flags=('--resume',), processes=processes)
+    assert scalars(tmp_path)[0]['iter'] == stopped + 1
+    assert not (tmp_path / 'interrupted.json').exists()

@@ -8,6 +8,9 @@ from torch.utils.data import Dataset, get_worker_info
 
 from msbreg_mm.utils.keys import generators_kept, seed_generators
 
+# Package and name of transforms that draw from NumPy's generator or none.
+_QUICK = {('msbreg_mm', 'MultiViewAugment'), ('mmpretrain', 'PackInputs')}
+
 
 class SampleIndex(int):
     """Index of an image that carries the key of its random draws.
@@ -52,14 +55,17 @@ class KeyedReader:
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
+        self._python: bool | None = None
 
     def __call__(self, indices: Sequence[int]) -> list[Any]:
         """Read the images of a batch."""
+        if self._python is None:
+            self._python = _may_draw_from_python(self.dataset)
         samples = []
         with nullcontext() if get_worker_info() else generators_kept():
             for index in indices:
                 if isinstance(index, SampleIndex):
-                    seed_generators(index.key)
+                    seed_generators(index.key, python=self._python)
                     index = int(index)
                 samples.append(self.dataset[index])
         return samples
@@ -67,3 +73,17 @@ class KeyedReader:
     def __deepcopy__(self, memo: dict[int, Any]) -> 'KeyedReader':
         # A copy of the data set reads itself; the data are not copied for the reader.
         return KeyedReader(memo.get(id(self.dataset), self.dataset))
+
+
+def _may_draw_from_python(dataset: Dataset) -> bool:
+    """Whether a pipeline may draw from the generator that is slow to start.
+
+    Only of pipelines that are so quick that it matters it is known that they do not.
+    """
+    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', None)
+    if not transforms:
+        return True
+    kinds = {
+        (type(t).__module__.partition('.')[0], type(t).__name__) for t in transforms
+    }
+    return not kinds <= _QUICK

@@ -65,6 +65,8 @@ class ResumableCheckpointHook(CheckpointHook):
             WorkDirError: If they will not.
         """
         super().before_train(runner)
+        # mmengine forgets it, and then does not save again with a new best score.
+        self.last_ckpt = runner.message_hub.runtime_info.get('last_ckpt')
         self._clock = time.monotonic()
         local = Path(self.out_dir)
         if is_main_process() and local.is_dir():
@@ -152,7 +154,7 @@ class ResumableCheckpointHook(CheckpointHook):
         self, runner: Runner, step: int, meta: dict[str, Any]
     ) -> None:
         self._ranks = gather_states(runner)
-        extra = runner.message_hub.runtime_info.pop(_EXTRA, None)
+        extra = runner.message_hub.pop_info(_EXTRA)
         super()._save_checkpoint_with_step(runner, step, meta)
         self._ranks = []
         self._saved_at = meta['iter']

@@ -99,6 +99,12 @@ class _Resumable:
             sampler.set_seed(self._seed)
         if self.resumption.source:
             apply_resumption(self.runner, self.resumption)
+            restore_own_state(self.runner, self.resumption)
+
+    def _restore_again(self) -> None:
+        """Undo what hooks do to it before an epoch, e.g. to the queue of SwAV."""
+        restore_own_state(self.runner, self.resumption)
+        self.resumption.ranks = []
 
     def _seed_for(self, what: str, number: int) -> None:
         key = draw_key('step', self._seed, get_rank(), what, number)
@@ -157,8 +163,7 @@ class ResumableEpochLoop(_Resumable, EpochBasedTrainLoop):
         self._seed_for('epoch begins', self._iter)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        restore_own_state(self.runner, self.resumption)
-        self.resumption.ranks = []
+        self._restore_again()
         batches = read_from(self.dataloader, self._epoch, done)
         for index, batch in enumerate(batches, start=done):
             self.run_iter(index, batch)
@@ -195,8 +200,7 @@ class ResumableIterLoop(_Resumable, IterBasedTrainLoop):
             self.runner.call_hook('before_train')
             self._seed_for('epoch begins', 0)
             self.runner.call_hook('before_train_epoch')
-            restore_own_state(self.runner, self.resumption)
-            self.resumption.ranks = []
+            self._restore_again()
             if not self.resumption.validated and self._iter:
                 self._validate_if_due(self._iter, self._max_iters)
             batches = self._batches()

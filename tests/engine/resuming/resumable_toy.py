@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
@@ -66,6 +67,15 @@ class Mean(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         return {'mean': float(np.mean(results))}
+
+
+@METRICS.register_module()
+class Later(Mean):
+    """Better at each validation: the number of the epoch."""
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        hub = MessageHub.get_current_instance()
+        return {'mean': round((hub.get_info('iter') + 1) / 6)}
 
 
 class Stop(Hook):

@@ -57,6 +57,15 @@ def test_stopped_in_a_validation(whole, tmp_path, by_epoch, sign, at):
     assert not differences(found, whole(by_epoch=by_epoch))
 
 
+@pytest.mark.parametrize('sign', [None, signal.SIGTERM])
+def test_best_score_of_a_repeated_validation_is_kept(whole, tmp_path, sign):
+    settings = {'default_hooks__checkpoint__rule': 'greater'}
+    settings |= {'val_evaluator__type': 'Later'}
+    found = train(tmp_path, Stop(24, sign, validating=True), **settings)
+    assert found['epoch_4.pth']['best'] == 4
+    assert not differences(found, whole(**settings))
+
+
 @pytest.mark.parametrize(
     ('sampler', 'workers'),
     [('DefaultSampler', 2), ('InfiniteSampler', 0), ('InfiniteSampler', 2)],
