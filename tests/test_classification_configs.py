@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from fake_class_data import classes_of, forget_md5, write_layout
-from mmengine.config import utils as config_utils
 from mmengine.dataset import default_collate
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
@@ -49,14 +48,6 @@ class Start(Hook):
 
     def before_train(self, runner):
         self.state = {k: v.clone() for k, v in runner.model.state_dict().items()}
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _metafiles_once():
-    """For every config mmengine reads all metafiles of mmpretrain: 0.15 s."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config_utils, 'load', cache(config_utils.load))
-        yield
 
 
 @pytest.fixture(scope='module')

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from fake_class_data import classes_of
-from mmengine.config import utils as config_utils
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
@@ -26,14 +25,6 @@ DEMO = {
 # Metric of each data set, as ssl-transfer has it; CUB's is this project's choice.
 TOP1 = ('cars', 'cifar10', 'cifar100', 'cub200', 'dtd', 'food101', 'sun397')
 MEAN = ('aircraft', 'caltech101', 'flowers102', 'pets')
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _metafiles_once():
-    """For every config mmengine reads all metafiles of mmpretrain: 0.15 s."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(config_utils, 'load', cache(config_utils.load))
-        yield
 
 
 @cache
