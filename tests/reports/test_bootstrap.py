@@ -89,11 +89,12 @@ def half(whole, mine):
 
 def test_two_halves_of_one_detector_differ_in_about_five_percent_of_trials():
     """Each detection goes to one of the halves by chance: there is no difference."""
-    rng, trials, significant = np.random.default_rng(0), 400, 0
+    rng, trials, significant = np.random.default_rng(0), 240, 0
     for _ in range(trials):
         whole = detector(rng)
         mine = rng.random(len(whole.scores)) < 0.5
-        pair = replicate(half(whole, mine), 200), replicate(half(whole, ~mine), 200)
+        pair = replicate(half(whole, mine), 150), replicate(half(whole, ~mine), 150)
         significant += image_difference([pair], 'mAP').leaves_out_zero
-    # Two standard deviations of a binomial of 400 trials around 5 %.
-    assert 0.028 <= significant / trials <= 0.072
+    # Two standard deviations of a binomial of 240 trials around 5 %; 2,000 trials gave
+    # RATE % (docs/transfer.md).
+    assert 0.022 <= significant / trials <= 0.078

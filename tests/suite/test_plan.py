@@ -5,9 +5,11 @@ import hashlib
 import pytest
 
 from msbreg_mm.checkpoints.reference import parse_checkpoints
+from msbreg_mm.runs.config import LaunchOptions, resolve_config
 from msbreg_mm.runs.settings import hash_config, parse_options
 from msbreg_mm.suite.plan import plan_jobs
-from msbreg_mm.suite.tasks import load_task
+from msbreg_mm.suite.tasks import load_task, resolve_tasks
+from msbreg_mm.suite.trainer import Trainer
 
 
 def test_seeds_are_the_outer_loop_and_random_comes_first(make_jobs):
@@ -129,3 +131,25 @@ def test_what_draws_nothing_runs_once(probes, draws, backbone, tmp_path):
     assert [job.draws for job in jobs if job.checkpoint.name == 'msbreg'] == (
         [True, True] if draws else [False]
     )
+
+
+@pytest.mark.parametrize(
+    ('name', 'place'),
+    [
+        ('fcn_r18-w16_400i_nuclei', 'val_evaluator'),
+        ('finetune_r18-w16_10e_cifar10', 'val_evaluator.0'),
+        ('faster-rcnn_r50-c4_24k_voc0712', 'val_evaluator'),
+        ('mask-rcnn_r50-fpn_1x_coco', 'val_evaluator'),
+    ],
+)
+def test_evaluators_keep_their_predictions_in_the_jobs_folder(name, place, tmp_path):
+    tasks, refs = resolve_tasks([name]), parse_checkpoints(['random'])
+    (job,) = plan_jobs(tasks, refs, [0], tmp_path, processes=8 if 'r50' in name else 1)
+    arguments = Trainer().arguments(job, resume=False)
+    option = arguments[arguments.index('--cfg-options') + 1]
+    prefix = f'{job.folder.resolve()}/predictions'
+    assert option == f'{place}.outfile_prefix={prefix}'
+    options = parse_options([option])
+    cfg = resolve_config(LaunchOptions(job.task.config, cfg_options=options))
+    evaluator = cfg.val_evaluator[0] if place[-1] == '0' else cfg.val_evaluator
+    assert evaluator.outfile_prefix == prefix
