@@ -8,6 +8,7 @@ from msbreg_mm.reports import cells, formats
 from msbreg_mm.reports.figure_files import save_sheet
 from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import series_colour
+from msbreg_mm.reports.uncertainty import add_image_differences
 from msbreg_mm.utils.errors import NoResultsError
 from msbreg_mm.utils.files import write_text
 
@@ -32,6 +33,7 @@ def write_report(results: Results, work_dir: str | Path) -> Path:
             f'no finished run in {work_dir}'
             + ''.join(f'; {reason}' for reason in _reasons(results)[:1])
         )
+    add_image_differences(results)
     page = Path(work_dir) / PAGE
     described = describe(results)
     for suffix, text in (

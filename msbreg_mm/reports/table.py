@@ -47,6 +47,7 @@ class Row:
         summaries: Column key → mean and spread.
         differences: Column key → difference to the row's reference, over seeds.
         image_differences: The same over test images, where they were kept.
+        reference: What it is compared with.
         is_random: Whether this is random initialisation.
         is_reference: Whether other rows are compared with it.
         notes: What a reader must know.
@@ -59,6 +60,7 @@ class Row:
     summaries: dict[str, Summary] = field(default_factory=dict)
     differences: dict[str, Difference] = field(default_factory=dict)
     image_differences: dict[str, Difference] = field(default_factory=dict)
+    reference: 'Row | None' = field(default=None, repr=False, compare=False)
     is_random: bool = False
     is_reference: bool = False
     notes: list[str] = field(default_factory=list)
@@ -184,7 +186,7 @@ def fill(table: ResultTable, reference_of: Callable[[Row], Row | None]) -> Resul
         reference = reference_of(row)
         if reference is None or reference is row:
             continue
-        reference.is_reference = True
+        row.reference, reference.is_reference = reference, True
         for column in table.columns:
             pair = row.by_seed(column.key), reference.by_seed(column.key)
             if difference := paired_difference(*pair):

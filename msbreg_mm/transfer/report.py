@@ -9,10 +9,11 @@ from msbreg_mm.reports.overview import build_overview
 from msbreg_mm.reports.pages import render
 from msbreg_mm.reports.plots import Palette
 from msbreg_mm.reports.table import ResultTable
+from msbreg_mm.reports.uncertainty import add_image_differences
 from msbreg_mm.runs.record import read_damaged, read_failures, read_records
 from msbreg_mm.transfer.pretraining import describe_pretraining
 from msbreg_mm.transfer.sections import describe_table
-from msbreg_mm.transfer.uncertainty import add_image_differences
+from msbreg_mm.transfer.uncertainty import read_replicates
 from msbreg_mm.utils.errors import MissingInputError, NoResultsError, OutputError
 from msbreg_mm.utils.files import write_text
 
@@ -44,7 +45,7 @@ def write_report(work_dir: str | Path, pretrain_dir: Sequence[str] = ()) -> Path
             + ''.join(f'\n{folder}: {reason}' for folder, reason in damaged.items())
         )
     for table in tables:
-        add_image_differences(table)
+        add_image_differences(table, read_replicates)
     texts = {
         'table.md': _markdown(tables, damaged),
         'table.tex': formats.to_latex(tables),

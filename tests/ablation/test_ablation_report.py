@@ -6,6 +6,7 @@ import re
 from itertools import combinations
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from chromium import screenshot
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,6 +19,7 @@ from msbreg_mm.ablation.plan import plan_evaluation, plan_pretraining
 from msbreg_mm.ablation.report import write_report
 from msbreg_mm.ablation.results import collect
 from msbreg_mm.ablation.spec import load_ablation
+from msbreg_mm.evaluation.outcomes import OUTCOMES, make_hits
 from msbreg_mm.reports import cells
 from msbreg_mm.reports.figure_files import sheet
 from msbreg_mm.reports.plots import series_colour
@@ -251,6 +253,26 @@ def test_one_panel_makes_one_sheet_of_curves(write_ablation, tmp_path):
     assert not list(page.parent.glob('*-curves-*.svg'))
     sheet = ElementTree.parse(page.with_name('ablation-curves.svg')).getroot()
     assert 'a & b' in [label.text for label in sheet.iter(TEXT)]
+
+
+def test_images_beside_seeds(write_ablation, tmp_path):
+    """Runs that kept their hits have an interval over images too."""
+    config = write_ablation("variants={'a': {}, 'b': {}}, reference='a', seeds=(0, 1)")
+    finish(config, lambda name, _: 50.0 if name == 'a' else 75.0, tmp_path / 'runs')
+    for name, share in (('a', 2), ('b', 3)):
+        right = np.arange(40) % 4 < share
+        for folder in (tmp_path / 'runs/probe_tiny' / name).iterdir():
+            make_hits(np.zeros(40, int), {'knn/top1': right}).save(folder / OUTCOMES)
+    ablation = load_ablation(config)
+    runs = plan_pretraining(ablation, tmp_path / 'runs')
+    tasks = resolve_tasks(ablation.tasks)
+    jobs = plan_evaluation(tasks, runs, tmp_path / 'runs')
+    page = write_report(collect(ablation, runs, jobs), tmp_path / 'runs')
+    row = json.loads(page.with_suffix('.json').read_text())['variants'][1]
+    found = row['image_differences']['probe_tiny/knn/top1']
+    assert (found['mean'], found['n'], found['significant']) == (25, 40, True)
+    assert row['differences']['probe_tiny/knn/top1']['significant'] is False
+    assert 'Seeds and images' in page.read_text()
 
 
 def test_nothing_finished(write_ablation, tmp_path):

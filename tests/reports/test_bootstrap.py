@@ -96,5 +96,5 @@ def test_two_halves_of_one_detector_differ_in_about_five_percent_of_trials():
         pair = replicate(half(whole, mine), 150), replicate(half(whole, ~mine), 150)
         significant += image_difference([pair], 'mAP').leaves_out_zero
     # Two standard deviations of a binomial of 240 trials around 5 %; 2,000 trials gave
-    # RATE % (docs/transfer.md).
+    # 4.95 %.
     assert 0.022 <= significant / trials <= 0.078

@@ -8,9 +8,10 @@ from test_details import reference
 
 from msbreg_mm.reports import cells
 from msbreg_mm.reports.build import build_tables
+from msbreg_mm.reports.uncertainty import CACHE, add_image_differences
 from msbreg_mm.runs.record import DRAWS_NOTHING, read_records, write_record
 from msbreg_mm.transfer.report import write_report
-from msbreg_mm.transfer.uncertainty import CACHE, add_image_differences
+from msbreg_mm.transfer.uncertainty import read_replicates
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def suite(tmp_path):
 def tables(work_dir):
     found = build_tables(read_records(work_dir))
     for table in found:
-        add_image_differences(table)
+        add_image_differences(table, read_replicates)
     return found
 
 
