@@ -5,6 +5,7 @@ from msbreg_mm.reports.overview import Overview, build_pairs
 from msbreg_mm.reports.statistics import Difference, Summary
 from msbreg_mm.reports.table import ResultTable, Row
 from msbreg_mm.runs.columns import Column
+from msbreg_mm.runs.schedule import describe
 
 MISSING = '–'
 # Fewer seeds than these hardly say how far seeds spread.
@@ -180,7 +181,9 @@ def provenance(table: ResultTable) -> list[str]:
     texts.append(f'{len(records)} run{"s" * (len(records) != 1)}')
     texts[-1] += f', {table.hours:.2f} hours'
     if table.protocol:
+        texts += sorted({text for r in records if (text := describe(r.schedule))})
         texts.append(f'config {table.config_hash[:12]}')
+        texts += sorted({f'data {record.data}' for record in records if record.data})
         texts += [
             f'{row.name}: sha256 {", ".join(hashes)}'
             for row in table.rows

@@ -1,7 +1,7 @@
 """How long a task trains, and schedules that go with it."""
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mmengine.config import Config
@@ -101,6 +101,15 @@ class Schedule:
             f'make the batch {base}: {gpus}, or train_dataloader.batch_size or '
             'optim_wrapper.accumulative_counts in --cfg-options'
         )
+
+
+def describe(schedule: Mapping[str, Any]) -> str:
+    """Say what a record's schedule was; ``''`` if it is not all there."""
+    known = {field.name for field in fields(Schedule)}
+    try:
+        return str(Schedule(**{k: v for k, v in schedule.items() if k in known}))
+    except (TypeError, ValueError):
+        return ''
 
 
 def read_schedule(cfg: Config, processes: int = 1) -> Schedule:

@@ -1,11 +1,11 @@
 """What belongs to a row's identity: total batch, normalisation, precision, data."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from msbreg_mm.checkpoints.reference import parse_checkpoints
-from msbreg_mm.runs.schedule import Schedule
+from msbreg_mm.runs.schedule import Schedule, describe
 from msbreg_mm.suite.plan import plan_jobs
 from msbreg_mm.suite.tasks import load_task
 from msbreg_mm.utils.errors import OptionError
@@ -107,3 +107,10 @@ def test_accumulation_is_a_cut_like_any_other(plan):
     assert job.identity == plan(processes=8).identity
     whole = plan(processes=1, options=['train_dataloader.batch_size=16'])
     assert job.identity != whole.identity
+
+
+def test_a_record_says_its_schedule_in_the_same_words():
+    assert describe(asdict(EIGHT)) == str(EIGHT)
+    assert describe({**asdict(EIGHT), 'later': 1}) == str(EIGHT)
+    assert describe({'unit': 'epoch'}) == ''
+    assert describe({'unit': 'epoch', 'total': 'x', 'batch_size': None}) == ''
