@@ -64,13 +64,6 @@ def tiny_cfg(tiny_set):
     return resolve_config(LaunchOptions(str(tiny_set)))
 
 
-@pytest.fixture(autouse=True)
-def _scope(tiny_cfg):
-    from mmengine.registry import init_default_scope
-
-    init_default_scope('mmpretrain')
-
-
 @pytest.fixture(scope='session')
 def tiny_checkpoint(tiny_cfg, tmp_path_factory):
     """The whole model with drawn weights, as a runner saves it."""
