@@ -7,7 +7,7 @@ DEMO ?= work_dirs/demo
 SOAK ?= work_dirs/soak
 
 .PHONY: help venv demo test test-all soak lint types docs wheel installs lower-bounds \
-	bench-gpu check format clean
+	bench-gpu audit check format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -58,7 +58,10 @@ lower-bounds:  ## the same with the oldest versions of pyproject.toml (not in CI
 bench-gpu: $(INSTALLED)  ## tests and benchmarks that want CUDA; code 3 without it
 	$(PY) tools/benchmarks/gpu.py
 
-check: lint types test docs  ## what CI runs
+audit: $(INSTALLED)  ## pip check, and versions with published holes (pip-audit where it is)
+	$(PY) .ci/audit
+
+check: lint types audit test docs  ## what CI runs
 
 format: $(INSTALLED)  ## rewrite the code in the house style
 	$(PY) -m ruff check --fix .

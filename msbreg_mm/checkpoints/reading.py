@@ -192,7 +192,13 @@ def _choose(
     first = source or ('target' if prefer else 'online')
     second = 'online' if first == 'target' else 'target'
     if by_role[first]:
-        return by_role[first], []
+        averaged = [b.prefix for b in by_role[second] if 'ema' in b.prefix]
+        if not averaged or source is not None:
+            return by_role[first], []
+        return by_role[first], [
+            f'the file also has an average of the weights ({averaged[0]}), which was '
+            f'not taken; source={second!r} (--source {second}) takes it'
+        ]
     broken = families.choose(
         families.find_incomplete(flat, found), target=first == 'target'
     )

@@ -13,19 +13,65 @@ from mmengine.runner.checkpoint import get_torch_safe_globals
 
 SafeGlobals = list[Callable[..., Any] | tuple[Callable[..., Any], str]]
 
+_PATHS = [
+    f'{module}{kind}{system}Path'
+    for module in ('', '_local.')
+    for kind in ('', 'Pure')
+    for system in ('Posix', 'Windows')
+]
+# What a pickle of OmegaConf names.
+_UNREAD = (
+    'omegaconf.dictconfig.DictConfig',
+    'omegaconf.listconfig.ListConfig',
+    'omegaconf.base.ContainerMetadata',
+    'omegaconf.base.Metadata',
+    *(
+        f'omegaconf.nodes.{kind}Node'
+        for kind in ('Any', 'Integer', 'Float', 'Boolean', 'String', 'Bytes', 'Path')
+    ),
+    'typing.Any',
+    *(f'builtins.{kind}' for kind in ('list', 'dict', 'int', 'float', 'str', 'bool')),
+)
+
+
+class Unread:
+    """Stands where settings were that nobody needs; keeps nothing of them."""
+
+    def __new__(cls, *_: Any) -> 'Unread':
+        """Take what the class that it stands for would take."""
+        return super().__new__(cls)
+
+    def __setstate__(self, state: Any) -> None:
+        """Drop what the object would hold."""
+
+
+def _plain_dict(*_: Any) -> dict:
+    return {}
+
+
+def _join(*parts: str) -> str:
+    # A path of another system cannot be made here, and none is needed.
+    return '/'.join(map(str, parts))
+
 
 def read_globals() -> SafeGlobals:
     """Harmless classes in files that :func:`open_path` accepts.
 
     mmengine's (see :func:`resume_globals`), the same under numpy 1's names, and
     ``argparse.Namespace``, which DINO and MAE store: a plain attribute container.
+    Paths become texts, and the settings of OmegaConf (solo-learn's) are left unread.
     """
     numpy_1 = [
         (thing, f'numpy.core.multiarray.{thing.__name__}')
         for thing in _numpy_functions()
     ]
     dtypes = [type(np.dtype(code)) for code in '?bBhHiIlLqQefdSU']
-    return [*resume_globals(), *numpy_1, *dtypes, argparse.Namespace]
+    paths: SafeGlobals = [(_join, f'pathlib.{name}') for name in _PATHS]
+    unread: SafeGlobals = [(Unread, name) for name in _UNREAD]
+    unread.append((_plain_dict, 'collections.defaultdict'))
+    return [
+        *resume_globals(), *numpy_1, *dtypes, *paths, *unread, argparse.Namespace
+    ]  # fmt: skip
 
 
 def resume_globals() -> SafeGlobals:

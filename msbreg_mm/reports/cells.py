@@ -203,7 +203,10 @@ def provenance(table: ResultTable) -> list[str]:
 def _value(row: Row, column: Column) -> str:
     if column.key in row.texts:
         return row.texts[column.key]
-    return format_summary(row.summaries.get(column.key), column.digits)
+    summary = row.summaries.get(column.key)
+    text = format_summary(summary, column.digits)
+    fewer = summary is not None and summary.n < len(row.seeds)
+    return f'{text} (n = {summary.n})' if summary is not None and fewer else text
 
 
 def _failed(row: Row) -> str:

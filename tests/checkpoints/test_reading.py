@@ -523,3 +523,16 @@ def test_missing_file_and_empty_folder(tmp_path):
         read_checkpoint(Path(tmp_path) / 'gone.pth')
     with pytest.raises(CheckpointError, match=r'a folder without model\.safetensors'):
         read_checkpoint(tmp_path)
+
+
+def test_an_average_beside_the_weights_is_named(tmp_path, resnet_state):
+    """deit#173: ``model`` and ``model_ema``."""
+    trained, averaged = resnet_state(18, seed=1), resnet_state(18, seed=2)
+    torch.save({'model': trained, 'model_ema': averaged}, tmp_path / 'x')
+    ckpt = read_checkpoint(tmp_path / 'x')
+    assert torch.equal(ckpt.state_dict['conv1.weight'], trained['conv1.weight'])
+    assert any("(model_ema.), which was not taken; source='target'" in n
+               for n in ckpt.notes)  # fmt: skip
+    ckpt = read_checkpoint(tmp_path / 'x', source='target')
+    assert torch.equal(ckpt.state_dict['conv1.weight'], averaged['conv1.weight'])
+    assert not any('average' in note for note in ckpt.notes)

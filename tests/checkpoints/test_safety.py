@@ -3,8 +3,12 @@
 import hashlib
 import io
 import os
+import pathlib
 import pickle
+import sys
+import types
 import zipfile
+from argparse import Namespace
 
 import pytest
 import torch
@@ -205,3 +209,58 @@ def test_what_no_runner_wrote(tmp_path):
         verify_resumable(tmp_path / 'x')
     with pytest.raises(CheckpointError, match='no such file'):
         verify_resumable(tmp_path / 'y')
+
+
+def foreign(module, name, **attributes):
+    """An object of a package that is not installed where it is read."""
+    kind = type(name, (), {'__module__': module, '__qualname__': name})
+    thing = kind()
+    vars(thing).update(attributes)
+    return kind, thing
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('zipped', [True, False])
+def test_settings_beside_the_weights_are_no_code(
+    zipped, tmp_path, resnet_state, monkeypatch
+):
+    """fastai#1482 and recogdrive#60: paths of another system, OmegaConf's settings."""
+
+    class Path:
+        def __init__(self, kind):
+            self.kind = kind
+
+        def __reduce__(self):
+            return getattr(pathlib, self.kind), ('C:', 'runs', 'x')
+
+    config = types.ModuleType('omegaconf.dictconfig')
+    monkeypatch.setitem(sys.modules, 'omegaconf', types.ModuleType('omegaconf'))
+    monkeypatch.setitem(sys.modules, 'omegaconf.dictconfig', config)
+    config.DictConfig, settings = foreign(
+        'omegaconf.dictconfig', 'DictConfig', _content={'lr': 1.0, 'type': int}
+    )
+    content = {
+        'state_dict': resnet_state(18),
+        'args': Namespace(out=Path('WindowsPath'), data=Path('PurePosixPath')),
+        'hyper_parameters': {'optimizer': settings},
+    }
+    path = tmp_path / 'x.pth'
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    monkeypatch.undo()
+    assert read_checkpoint(path).arch == 'resnet18-c8'
+
+
+def test_a_stand_in_keeps_and_calls_nothing(tmp_path):
+    """A file cannot reach anything through what stands for its settings."""
+    mark = tmp_path / 'mark'
+    inert = b'comegaconf.dictconfig\nDictConfig\n'
+    state = b'}' + text('__reduce__') + b'cos\nmkdir\n' + b's'
+    for attack in (
+        b'cos\nmkdir\n' + text(str(mark)) + b'\x85R',  # a real call beside it
+        inert + b')\x81' + state + b'b',
+        inert + text(str(mark)) + b'\x85R' + text(str(mark)) + b'\x85R',  # call it
+    ):
+        with_pickle(tmp_path / 'x', b'\x80\x02' + attack + b'.')
+        with pytest.raises(CheckpointError):
+            read_checkpoint(tmp_path / 'x')
+        assert not mark.exists()

@@ -184,3 +184,12 @@ def test_records_survive_the_disk_and_damaged_ones_do_not_count(tmp_path):
     assert read_records(tmp_path) == []
     with pytest.raises(FileNotFoundError, match='--work-dir of msbreg transfer'):
         read_records(tmp_path / 'absent')
+
+
+def test_fewer_values_than_seeds_are_counted():
+    """smg#2439: a metric that only some seeds have must not look like all of them."""
+    found = [make('x', 0, 0.30), make('x', 1, 0.34), make('x', 2, 0.32)]
+    found[1].record.metrics['coco/segm_mAP'] = -1.0  # COCO's word for undefined
+    (table,) = build_tables(found)
+    texts = cells.row_cells(table, table.rows[0])
+    assert texts[1:] == ['3', '32.0 ± 2.0', '15.5 ± 0.7 (n = 2)']

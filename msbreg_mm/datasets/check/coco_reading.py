@@ -98,6 +98,9 @@ def read_coco(
         pipeline=[],
     )
     reading.infos = [info for info in data.data_list if 'raw' in info]
+    objects = [item for info in reading.infos for item in info['instances']]
+    if objects and all(item['ignore_flag'] for item in objects):
+        add('crowds-only', f'all {len(objects)} objects have iscrowd: 1')
     if masks:
         _masks(note, reading, add, thorough)
     else:

@@ -26,6 +26,7 @@ ERRORS = {
     'ignored-mask': 'mask without an outline: mmdet ignores the object',
     'missing-mask': 'object without a mask beside objects with one',
     'not-scored': 'a perfect prediction is no hit for the evaluator',
+    'crowds-only': 'every object is a crowd: none is trained on or scored',
     'no-classes': 'all pixels are of one class, or ignored',
     'empty-class': 'class folder without images',
 }

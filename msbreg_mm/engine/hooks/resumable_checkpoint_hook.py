@@ -11,6 +11,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from torch import Tensor
 
+from msbreg_mm.engine.resuming.hook_states import (
+    hook_states,
+    put_before,
+    restore_hooks,
+)
 from msbreg_mm.engine.resuming.interruption import Interruption, TrainingInterrupted
 from msbreg_mm.engine.resuming.rank_states import State, gather_states, unwrap
 from msbreg_mm.engine.resuming.resumption import KEY, read_resumption
@@ -58,6 +63,11 @@ class ResumableCheckpointHook(CheckpointHook):
         self._validated_at = -1
         self._clock = time.monotonic()
 
+    def before_run(self, runner: Runner) -> None:
+        """Have other hooks see a validation first."""
+        super().before_run(runner)
+        put_before(runner, self)
+
     def before_train(self, runner: Runner) -> None:
         """Start the clock, and look whether the checkpoints will fit.
 
@@ -92,6 +102,7 @@ class ResumableCheckpointHook(CheckpointHook):
             return
         found = read_resumption(runner, checkpoint)
         runner.train_loop.resumption = found
+        restore_hooks(runner, (checkpoint.get(KEY) or {}).get('hooks') or {})
         self._validated_at = found.position.iteration if found.validated else -1
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -106,6 +117,7 @@ class ResumableCheckpointHook(CheckpointHook):
             # A network that nothing validates needs no validation.
             'validated': runner.val_loop is None or self._validated_at == meta['iter'],
             'ranks': self._ranks,
+            'hooks': hook_states(runner),
         }
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from fake_coco import write_coco
 from PIL import Image
 
 from msbreg_mm.datasets.check import check_dataset
@@ -421,3 +422,15 @@ def test_real_sets_are_clean(shared_data, name):
     result = check_dataset(shared_data / name, 'coco', progress=False)
     assert result.ok
     assert result.kinds() <= {'no-annotations'}
+
+
+def test_nothing_but_crowds(tmp_path):
+    """detectron2#2415: every object is a crowd, so none is trained on or scored."""
+
+    def crowd(content, split):
+        for record in content['annotations']:
+            record['iscrowd'] = 1
+
+    result = check_dataset(write_coco(tmp_path / 'd', crowd), 'coco', progress=False)
+    assert result.kinds('error') == {'crowds-only'}
+    assert result.exit_code == 1

@@ -6,6 +6,7 @@ import signal
 import gloo
 import pytest
 import torch
+from mmengine.hooks import Hook
 from resumable_toy import Images, Stop, differences, signals, state, toy, train
 
 # Saves after every iteration.
@@ -100,6 +101,48 @@ def test_batches_left_out_are_not_read(tmp_path):
     settings |= dict(default_hooks__checkpoint__save_best=None)
     train(tmp_path, Stop(10, signal.SIGTERM), Stop(22, signal.SIGTERM), **settings)
     assert len(read) == 4 * 24
+
+
+@pytest.mark.parametrize('stops', [[Stop(8, signal.SIGTERM)], [Stop(9)], [Stop(14)]])
+def test_early_stopping_waits_as_long(tmp_path, stops):
+    """transformers#19300: patience begins anew with every resume."""
+    wait = dict(type='EarlyStoppingHook', monitor='toy/mean', rule='less')
+    wait |= dict(patience=2, min_delta=100.0)
+    settings = {'custom_hooks': [wait], 'train_cfg__max_epochs': 6}
+    expected = train(tmp_path / 'whole', **settings)
+    assert any(content['position']['epoch'] == 3 for content in expected.values())
+    found = train(tmp_path / 'stopped', *stops, **settings)
+    assert not differences(found, expected)
+    runner = toy(tmp_path / 'stopped', resume=True, **settings)
+    runner.train()
+    assert runner.iter == 18  # it had ended
+
+
+def test_hooks_keep_what_they_ask_to(tmp_path):
+    class Counter(Hook):
+        count = 0
+
+        def after_train_iter(self, *_, **__):
+            self.count += 1
+
+        def state_dict(self):
+            return {'count': self.count}
+
+        def load_state_dict(self, state):
+            self.count = state['count']
+
+    hook = Counter()
+    for again, stop in ((False, Stop(10, signal.SIGTERM)), (True, None)):
+        runner = toy(tmp_path, resume=again)
+        hook = Counter()
+        runner.register_hook(hook)
+        if stop is None:
+            runner.train()
+            continue
+        runner.register_hook(stop)
+        with pytest.raises(SystemExit, match='Interrupted'):
+            runner.train()
+    assert hook.count == runner.iter == 24
 
 
 def _two_processes(folder):
