@@ -11,6 +11,7 @@ import random
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,14 +82,16 @@ def generators_kept() -> Iterator[None]:
     Yields:
         Nothing.
     """
-    python, numpy = random.getstate(), np.random.get_bit_generator()
+    # numpy's own types leave these two out.
+    generators: Any = np.random
+    python, numpy = random.getstate(), generators.get_bit_generator()
     default = torch.random.default_generator
     state = default.get_state()
-    np.random.set_bit_generator(_stand_in)
+    generators.set_bit_generator(_stand_in)
     try:
         yield
     finally:
         np.random.seed(0)  # forgets a normal number of the stand-in's
-        np.random.set_bit_generator(numpy)
+        generators.set_bit_generator(numpy)
         random.setstate(python)
         default.set_state(state)
