@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from msbreg_mm.reports.plots import STYLE, WIDTH, Panel, to_svg
+from msbreg_mm.utils.errors import OptionError
 from msbreg_mm.utils.files import write_text
 
 _FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
@@ -29,11 +30,11 @@ def save_figure(svg: str, path: str | Path) -> Path:
         The file.
 
     Raises:
-        ValueError: If the file is to be of another kind.
+        OptionError: If the file is to be of another kind.
     """
     path = Path(path)
     if path.suffix != '.svg':
-        raise ValueError(f'figures are written as .svg, got {path}')
+        raise OptionError(f'figures are written as .svg, got {path}')
     write_text(path, standalone(svg))
     return path
 
