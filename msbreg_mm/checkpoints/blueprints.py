@@ -181,11 +181,27 @@ class Reader:
         return side
 
 
-def meta_network(model_name: str, **model_args: Any) -> nn.Module:
-    """Build a network without memory, to compare keys and shapes with."""
-    args = {k: v for k, v in model_args.items() if v is not None and k != 'rope'}
+def layers_by_name(model_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Put timm's classes in the place of their names; ``None`` is timm's default.
+
+    Args:
+        model_args: For ``timm.create_model``; ``mlp_layer`` may be the name of a class
+            in ``timm.layers``, ``norm_layer`` one of timm's names of norms.
+
+    Returns:
+        What timm takes.
+    """
+    args = {key: value for key, value in model_args.items() if value is not None}
     if isinstance(args.get('mlp_layer'), str):
         args['mlp_layer'] = getattr(timm.layers, args['mlp_layer'])
+    if isinstance(args.get('norm_layer'), str):
+        args['norm_layer'] = timm.layers.get_norm_layer(args['norm_layer'])
+    return args
+
+
+def meta_network(model_name: str, **model_args: Any) -> nn.Module:
+    """Build a network without memory, to compare keys and shapes with."""
+    args = layers_by_name({k: v for k, v in model_args.items() if k != 'rope'})
     with torch.device('meta'):
         return timm.create_model(model_name, num_classes=0, **args)
 

@@ -21,7 +21,8 @@ def convnext(r: Reader) -> Blueprint:
     )
     second = 'blocks.0.mlp.grn.weight'
     grn = f'stages.0.{second}' in r.state
-    # Distillation heads and norms of feature levels (EUPE)
+    # DINOv3's norms of feature levels are the last one again; EUPE's projectors
+    levels = r.has(r'norms\.')
     for key in [k for k in r.state if re.match(r'projectors\.|norms\.', k)]:
         r.pop(key)
     if not r.has(r'head\.norm\.'):
@@ -47,6 +48,7 @@ def convnext(r: Reader) -> Blueprint:
         plan.norm_eps = {'head.norm': float(r.facts.get('layer_norm_eps', 1e-12))}
     elif r.is_hf:
         plan.norm_eps = float(r.facts.get('layer_norm_eps', 1e-6))
+    if levels or r.ckpt.layout == 'hf_dinov3_convnext':
         plan.final_norm = 'head'  # DINOv3 normalises the map, too
     return plan
 

@@ -46,8 +46,15 @@ def vit(r: Reader) -> Blueprint:
     rule = 'plain'
     if r.ckpt.format in ('dino', 'dinov2'):
         rule = 'timm' if registers else 'dino'
+        if registers and r.state['reg_token'].shape[1] == 1:
+            rule = 'bilinear'  # TIPS has one register, DINOv2 four
     elif r.ckpt.format in ('timm', 'open_clip') or (registers and r.is_hf):
         rule = 'timm'
+    if r.ckpt.format == 'timm' and not scaled and 'pos_embed' in r.state:
+        r.notes.append(
+            "position embeddings follow timm's rule at other image sizes; a bare file of "
+            "DINO has the same keys and resize='dino'"
+        )
     plan = _plan(r, name, args, rule)
     if r.is_hf and family == 'dinov2' and 'layer_norm_eps' not in r.facts:
         plan.norm_eps = 1e-6

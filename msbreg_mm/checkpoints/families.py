@@ -64,8 +64,8 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('moco_v1', (r'encoder_q\.', r'encoder_q\.fc\.weight')),
     ('moco_v2', (r'encoder_q\.', r'encoder_q\.fc\.0\.weight')),
     ('moco_v3', (r'base_encoder\.',)),
-    ('dinov2', (r'(student|teacher)\.(backbone\.)?', r'.*\.ls1\.gamma')),
     ('dinov3', (r'(student|teacher|model_ema)\.(backbone\.)?', r'.*storage_tokens$')),
+    ('dinov2', (r'(student|teacher)\.(backbone\.)?', r'.*\.ls1\.gamma')),
     ('dino', (r'(student|teacher)\.',)),
     (
         'vjepa2',

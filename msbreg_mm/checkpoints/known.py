@@ -54,6 +54,7 @@ SIZES: Mapping[str, Mapping[tuple[int, int], Size]] = {
     'siglip': {**_VIT, (1536, 40): Size(16, 'giantopt')},
     # Fini et al., 2024 (arXiv 2411.14402): heads of 128
     'aimv2': {
+        (768, 12): Size(6, 'base'),
         (1024, 24): Size(8, 'large'),
         (1536, 24): Size(12, 'huge'),
         (2048, 24): Size(16, '1b'),

@@ -199,7 +199,7 @@ LAYOUTS = [
     Layout(
         'fb_convnext',
         r'downsample_layers\.0\.0\.weight',
-        r'downsample_layers\.|stages\.|norm\.',
+        r'downsample_layers\.|stages\.|norm\.|norms\.',
         names_conv.FB_CONVNEXT_TO_TIMM,
         before=names_conv.of_convnext,
     ),

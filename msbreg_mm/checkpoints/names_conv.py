@@ -1,5 +1,6 @@
 """How ConvNeXt's and Swin's checkpoints name their parameters; ours is timm's."""
 
+import math
 import re
 
 from torch import Tensor
@@ -89,13 +90,27 @@ _FIXED = ('relative_position_index', 'relative_coords_table', 'attn_mask')
 
 
 def of_convnext(state: State) -> State:
-    """Flatten the response normalisation's (1, 1, 1, C), drop sparse kernels."""
-    return {
-        re.sub(r'\.linear\.(?=weight|bias)', '.', key): (
-            value.reshape(-1) if '.grn.' in key else value
-        )
-        for key, value in state.items()
-    }
+    """Give dense names and shapes to the sparse convolutions of FCMAE's training.
+
+    MinkowskiEngine keeps kernels as (places, inputs, outputs), columns first, or
+    (places, channels), and puts ``linear`` and ``ln`` into names.
+    """
+    dense: State = {}
+    for key, value in state.items():
+        name = re.sub(r'\.(?:linear|ln)\.(?=weight$|bias$)', '.', key)
+        if name.endswith('.kernel'):
+            name = name.removesuffix('kernel') + 'weight'
+            side = math.isqrt(value.shape[0])
+            if value.ndim == 2:
+                value = value.t().reshape(-1, 1, side, side)
+            else:
+                _, inputs, outputs = value.shape
+                value = value.permute(2, 1, 0).reshape(outputs, inputs, side, side)
+            value = value.transpose(3, 2).contiguous()
+        elif '.grn.' in name or name.endswith('.bias'):
+            value = value.reshape(-1)
+        dense[name] = value
+    return dense
 
 
 def of_swin(state: State) -> State:

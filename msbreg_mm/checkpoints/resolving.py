@@ -67,15 +67,23 @@ def blueprint(
     said = _said(ckpt)
     if arch is None and said is not None:
         arch, model_args = said[0], said[1] | model_args
+    settings = {
+        key: model_args.pop(key)
+        for key in ('resize', 'norm_eps', 'final_norm', 'pad')
+        if key in model_args
+    }
+    settings.pop('pad', None)
     reader = Reader(ckpt, model_args)
     family = _family(reader)
     if arch is not None:
-        return _as_told(reader, family, arch, model_args)
+        return _as_told(reader, family, arch, model_args, settings)
     problem: CheckpointError | None = None
     if family is not None:
         try:
             plan = family(reader)
             plan.model_args |= model_args
+            for key, value in settings.items():
+                setattr(plan, key, value)
             return _fitting(ckpt, plan)
         except CheckpointError as error:
             problem = error
@@ -127,14 +135,13 @@ def _family(reader: Reader) -> Family | None:
 
 
 def _as_told(
-    reader: Reader, family: Family | None, arch: str, model_args: dict[str, Any]
+    reader: Reader,
+    family: Family | None,
+    arch: str,
+    model_args: dict[str, Any],
+    settings: dict[str, Any],
 ) -> Blueprint:
     """A named architecture, with the settings that the file's project implies."""
-    settings = {
-        key: model_args.pop(key)
-        for key in ('resize', 'norm_eps', 'final_norm', 'pad')
-        if key in model_args
-    }
     _check_name(arch)
     try:
         heads = _heads(meta_network(arch, **model_args))
@@ -167,8 +174,7 @@ def _as_told(
     plan.model_name, plan.model_args = arch, {**keep, **model_args}
     plan.notes = []
     for key, value in settings.items():
-        if key != 'pad':
-            setattr(plan, key, value)
+        setattr(plan, key, value)
     return _fitting(reader.ckpt, plan)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from msbreg_mm.checkpoints import load_backbone
+from msbreg_mm.checkpoints.blueprints import layers_by_name
 from msbreg_mm.models.backbones.resizing import RULES, Size
 from msbreg_mm.models.backbones.rotary import set_rope
 from msbreg_mm.models.backbones.twins import Twin, pad_before_shifting
@@ -249,8 +250,8 @@ def create(**build: Any) -> nn.Module:
     """``timm.create_model`` with layers by name and errors that say what to do.
 
     Args:
-        build: ``model_name`` and further arguments; ``mlp_layer`` may be the name of
-            a class in ``timm.layers``.
+        build: ``model_name`` and further arguments, see
+            :func:`msbreg_mm.checkpoints.blueprints.layers_by_name`.
 
     Returns:
         The network, randomly initialised.
@@ -262,11 +263,15 @@ def create(**build: Any) -> nn.Module:
     if not timm.is_model(name):
         close = timm.list_models(f'*{name.split("_")[0]}*')[:8]
         raise OptionError(f'timm has no network {name!r}; it has {", ".join(close)} …')
-    if isinstance(build.get('mlp_layer'), str):
-        build['mlp_layer'] = getattr(timm.layers, build['mlp_layer'])
     try:
-        net = timm.create_model(**build)
-    except (TypeError, AssertionError, RuntimeError, ValueError) as error:
+        net = timm.create_model(**layers_by_name(build))
+    except (
+        TypeError,
+        AssertionError,
+        AttributeError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise OptionError(f'timm cannot build {name} with {build}: {error}') from error
     if not hasattr(net, 'forward_intermediates'):
         raise OptionError(f'{name} of timm has no forward_intermediates, so no maps')

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import pad
 
+from msbreg_mm.checkpoints.blueprints import layers_by_name
 from msbreg_mm.models.backbones.resizing import (
     Rule,
     Size,
@@ -65,7 +66,8 @@ class Twin:
                 self.copy = copy.deepcopy(self.net, {id(v): v for v in own.values()})
                 _set_size(self.copy, self.size, self.rule)
             else:
-                self.copy = timm.create_model(**self.build, img_size=self.size)
+                build = layers_by_name(self.build)
+                self.copy = timm.create_model(**build, img_size=self.size)
                 _share(self.copy, own)
         except (AssertionError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(
