@@ -28,6 +28,7 @@ __all__ = [
     'read_checkpoint',
     'save_checkpoint',
     'sha256',
+    'verify_loaded',
     'verify_resumable',
 ]
 
@@ -42,6 +43,7 @@ _MODULES = {
     'read_checkpoint': 'reading',
     'save_checkpoint': 'writing',
     'sha256': 'files',
+    'verify_loaded': 'loading',
     'verify_resumable': 'resume',
 }
 

@@ -52,8 +52,8 @@ def vit(r: Reader) -> Blueprint:
         rule = 'timm'
     if r.ckpt.format == 'timm' and not scaled and 'pos_embed' in r.state:
         r.notes.append(
-            "position embeddings follow timm's rule at other image sizes; a bare file of "
-            "DINO has the same keys and resize='dino'"
+            "position embeddings follow timm's rule at other image sizes; a bare file "
+            "of DINO has the same keys and resize='dino'"
         )
     plan = _plan(r, name, args, rule)
     if r.is_hf and family == 'dinov2' and 'layer_norm_eps' not in r.facts:

@@ -24,6 +24,9 @@ def read_facts(content: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = content.get('config')
     if isinstance(config, Mapping) and any(key in config for key in _OF_A_FOLDER):
+        own = config.get('msbreg_mm')
+        if isinstance(own, Mapping):  # our writer's, beside timm's
+            return {'timm': _plain(own)}
         vision = config.get('vision_config')
         return _plain(vision if isinstance(vision, Mapping) else config)
     meta = content.get('meta')

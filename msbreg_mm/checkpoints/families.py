@@ -78,6 +78,7 @@ _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ('ijepa', (r'(target_)?encoder\.', r'predictor\.predictor_')),
     ('simmim', (r'encoder\.layers\.0\.', r'(encoder\.mask_token|decoder\.)')),
     ('moby', (r'encoder\.layers\.0\.', r'(encoder_k|projector)\.')),
+    ('mae', (r'decoder_blocks\.\d+\.', r'blocks\.0\.norm1\.', r'decoder_embed\.')),
     ('open_clip', (r'visual\.trunk\.',)),
     ('clip', (r'visual\.', r'logit_scale$')),
     ('byol', (r'(online_encoder|online_network\w*|online_backbone|online_net)\.',)),
@@ -105,10 +106,14 @@ _BY_LAYOUT = {
     'sequential': 'lightly',
     'openai_clip': 'clip',
     'aimv2': 'aimv2',
+    'capi': 'capi',
+    'radio': 'radio',
     'timm_convnext': 'timm',
     'fb_convnext': 'convnext',
     'swin': 'swin',
 }
+
+_OWN_NAMES = ('capi', 'radio', 'aimv2')
 
 
 @dataclass(frozen=True)
@@ -314,6 +319,6 @@ def family(keys: Iterable[str], backbone: Backbone) -> str:
         scaled = any(key.endswith('.ls1.gamma') for key in bare)
         tokens = ('mask_token', 'register_tokens')
         return 'dinov2' if scaled and any(k.endswith(tokens) for k in bare) else 'timm'
-    if strip(backbone.prefix) == 'backbone.':
+    if strip(backbone.prefix) == 'backbone.' and backbone.layout.name not in _OWN_NAMES:
         return 'mmpretrain'
     return _BY_LAYOUT.get(backbone.layout.name, 'huggingface')

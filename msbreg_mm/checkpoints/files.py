@@ -24,6 +24,7 @@ from msbreg_mm.checkpoints.archive import (
 )
 from msbreg_mm.checkpoints.errors import CheckpointError
 from msbreg_mm.checkpoints.explain import HEAD_SIZE, explain, not_a_checkpoint
+from msbreg_mm.checkpoints.npz import is_npz, load_npz
 from msbreg_mm.checkpoints.safety import (
     ArrayUnpickler,
     SafeGlobals,
@@ -156,7 +157,9 @@ def open_file(path: Path, *, trust: bool = False) -> dict[str, Any]:
         head = stream.read(HEAD_SIZE)
     if not head:
         raise CheckpointError(f'{path} is empty (truncated?); fetch it again')
-    if head[:4] == b'PK\x03\x04':
+    if head[:4] == b'PK\x03\x04' and is_npz(path):
+        content = load_npz(path)
+    elif head[:4] == b'PK\x03\x04':
         content = load_torch(path, read_globals(), trust=trust)
     elif head[8:9] == b'{':
         content = _load_safetensors(path)

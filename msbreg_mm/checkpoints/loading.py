@@ -1,6 +1,8 @@
 """Load a checkpoint's backbone into a model, completely or with an error."""
 
+import hashlib
 import math
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +52,48 @@ def load_backbone(
     for module in _unique(places):
         part = {key: v for key, v in fitting.items() if places[key] is module}
         module.load_state_dict(part, strict=False)
+    report.fingerprint = fingerprint(_states(places), report.matched)
     return report
+
+
+def fingerprint(state: Mapping[str, Tensor], keys: Iterable[str]) -> str:
+    """Hash of tensors, to see whether they still are what was loaded.
+
+    Args:
+        state: Tensors by name.
+        keys: Which of them.
+
+    Returns:
+        SHA-256 over names and values, 64 hexadecimal digits; the same on every device.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(keys):
+        value = state[key].detach().cpu().contiguous().reshape(-1)
+        digest.update(f'{key} {value.dtype}'.encode())
+        digest.update(value.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def verify_loaded(model: nn.Module, report: MatchReport) -> None:
+    """Prove that a model's backbone still holds what was loaded.
+
+    Building, wrapping and other hooks come after loading; one that draws weights again
+    would go unnoticed.
+
+    Args:
+        model: As for :func:`load_backbone`.
+        report: What that returned.
+
+    Raises:
+        CheckpointError: If a loaded tensor has changed since.
+    """
+    model = unwrap(model)
+    state = _states(_places(model, getattr(model, 'backbone', model)))
+    if fingerprint(state, report.matched) != report.fingerprint:
+        raise CheckpointError(
+            f'the backbone no longer holds {report.path}: its weights were changed '
+            'after they were loaded, by init_weights() or a hook; load them last'
+        )
 
 
 def match_backbone(
@@ -74,13 +117,21 @@ def _compare(
 ) -> tuple[MatchReport, dict[str, Tensor], dict[str, nn.Module]]:
     model = unwrap(model)
     backbone = getattr(model, 'backbone', model)
+    different: list[str] = []
+    if (settings := getattr(backbone, 'timm_settings', None)) is not None:
+        # timm is imported only where it is used.
+        from msbreg_mm.checkpoints.resolving import for_backbone
+
+        ckpt, different = for_backbone(ckpt, settings)
     places = _places(model, backbone)
     own = _states(places)
     report, fitting = _match(ckpt, own, backbone)
+    report.mismatched += different
     report.mismatched += _different_settings(ckpt, [backbone, *_unique(places)])
     check_finite(ckpt.path, fitting)
     if not fitting or not (report.complete or allow_partial):
-        raise CheckpointError(report.explain(describe(own)))
+        arch = settings['model_name'] if settings else describe(own)
+        raise CheckpointError(report.explain(arch))
     report.partial = not report.complete
     return report, fitting, places
 

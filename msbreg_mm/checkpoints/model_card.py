@@ -1,9 +1,12 @@
 """Describe a converted backbone: a model card for people, a config for timm."""
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msbreg_mm.checkpoints.reading import Checkpoint
+
+if TYPE_CHECKING:
+    from msbreg_mm.checkpoints.blueprints import Blueprint
 
 _CARD = """---
 tags:
@@ -55,11 +58,13 @@ def model_card(ckpt: Checkpoint) -> str:
     )
 
 
-def timm_config(ckpt: Checkpoint) -> dict[str, Any]:
+def timm_config(ckpt: Checkpoint, plan: 'Blueprint | None' = None) -> dict[str, Any]:
     """Write the config.json that timm reads from a folder.
 
     Args:
         ckpt: The backbone.
+        plan: How timm builds it, if it does; the settings that timm does not know
+            stand under ``msbreg_mm``.
 
     Returns:
         ``architecture`` (timm's name where timm has one, else ours), arguments and
@@ -76,7 +81,11 @@ def timm_config(ckpt: Checkpoint) -> dict[str, Any]:
             'std': [0.229, 0.224, 0.225],
         },
     }
-    if ckpt.arch.startswith('vit'):
+    if plan is not None:
+        config['architecture'] = plan.model_name
+        config['model_args'] = {k: v for k, v in plan.model_args.items() if k != 'rope'}
+        config['msbreg_mm'] = plan.arguments()
+    if ckpt.arch.startswith('vit') and 'pos_embed' in ckpt.state_dict and not plan:
         config['model_args'] = {'img_size': size}
         if ckpt.num_heads:
             config['num_attention_heads'] = ckpt.num_heads
@@ -99,7 +108,7 @@ def _timm_name(arch: str) -> str | None:
 
 def _image_size(ckpt: Checkpoint) -> int:
     """Side of the images that the position embeddings are for; 224 for ResNets."""
-    if not ckpt.arch.startswith('vit'):
+    if not ckpt.arch.startswith('vit') or 'pos_embed' not in ckpt.state_dict:
         return 224
     tokens = ckpt.state_dict['pos_embed'].shape[1] - 1
     return (

@@ -28,6 +28,8 @@ class MatchReport:
         partial: Whether something is missing, unexpected or mismatched and was
             allowed to be.
         notes: What a user should know.
+        fingerprint: Of the tensors that were loaded, see
+            :func:`msbreg_mm.checkpoints.verify_loaded`.
     """
 
     format: str
@@ -43,6 +45,7 @@ class MatchReport:
     resized: list[str] = field(default_factory=list)
     partial: bool = False
     notes: list[str] = field(default_factory=list)
+    fingerprint: str = ''
 
     @classmethod
     def of(cls, ckpt: Checkpoint) -> 'MatchReport':

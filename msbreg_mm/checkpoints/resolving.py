@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import timm
@@ -96,11 +97,65 @@ def blueprint(
     )
 
 
+# Of a TimmBackbone, what is no argument of timm's.
+_OWN = (
+    'model_name',
+    'resize',
+    'norm_eps',
+    'final_norm',
+    'pad',
+    'out_indices',
+    'img_size',
+)
+
+# Of a config's backbone, what says nothing of its function.
+_OF_TRAINING = (
+    'model_name',
+    'out_indices',
+    'pad',
+    'drop_path_rate',
+    'grad_checkpointing',
+)
+
+
+def for_backbone(
+    ckpt: Checkpoint, settings: Mapping[str, Any]
+) -> tuple[Checkpoint, list[str]]:
+    """Name a checkpoint's weights as a ``TimmBackbone`` of these settings does.
+
+    Args:
+        ckpt: The checkpoint.
+        settings: Of the backbone: ``model_name``, ``resize`` and the rest.
+
+    Returns:
+        The checkpoint by the backbone's names, and settings by which the backbone is
+        another function than the checkpoint's network.
+
+    Raises:
+        CheckpointError: If it is of another architecture.
+    """
+    args = {k: v for k, v in settings.items() if k not in _OWN}
+    plan = blueprint(ckpt, settings['model_name'], **args)
+    different = []
+    placed = ('pos_embed', 'relative_position_bias_table')
+    if any(key.endswith(placed) for key in plan.state):
+        rule = settings.get('resize', 'timm')
+        if plan.resize != rule:
+            different.append(
+                f'resize (rule of position embeddings): {plan.resize} → {rule}'
+            )
+    if plan.norm_eps is not None and plan.norm_eps != settings.get('norm_eps'):
+        different.append(f'norm_eps: {plan.norm_eps} → {settings.get("norm_eps")}')
+    state = {f'net.{key}': value for key, value in plan.state.items()}
+    notes = [*ckpt.notes, *plan.notes]
+    return replace(ckpt, arch=plan.model_name, state_dict=state, notes=notes), different
+
+
 def _said(ckpt: Checkpoint) -> tuple[str, dict[str, Any]] | None:
     """Architecture and arguments that the file itself names."""
     own = ckpt.facts.get('timm')
     if isinstance(own, Mapping) and isinstance(own.get('model_name'), str):
-        rest = {k: v for k, v in own.items() if k not in ('model_name', 'out_indices')}
+        rest = {k: v for k, v in own.items() if k not in _OF_TRAINING}
         return own['model_name'], rest
     name = ckpt.facts.get('architecture')
     if not isinstance(name, str):

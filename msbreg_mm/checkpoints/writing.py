@@ -7,8 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +26,9 @@ from msbreg_mm.checkpoints.model_card import model_card, timm_config
 from msbreg_mm.checkpoints.reading import Checkpoint, Source, read_checkpoint
 from msbreg_mm.checkpoints.report import MatchReport, shorten
 
+if TYPE_CHECKING:
+    from msbreg_mm.checkpoints.blueprints import Blueprint
+
 # (format, kind of backbone) -> layout; safetensors folders are timm's
 _LAYOUTS = {
     ('mm', 'resnet'): 'resnet',
@@ -37,6 +41,9 @@ _LAYOUTS = {
     ('safetensors', 'resnet'): 'resnet',
     ('safetensors', 'vit'): 'timm_vit',
 }
+
+# Of these the names fit mmpretrain's, but not all that they mean.
+_NOT_PLAIN = ('capi', 'hf_vjepa2', 'hf_aimv2', 'aimv2')
 
 
 def save_checkpoint(
@@ -62,6 +69,9 @@ def save_checkpoint(
         CheckpointError: If the format has no such backbone, or writing fails
             (then nothing is left behind).
     """
+    plan = _plan(ckpt)
+    if plan is not None and not _is_plain(ckpt):
+        return _save_timm(ckpt, plan, Path(path), format, card)
     kind = 'vit' if ckpt.arch.startswith('vit') else 'resnet'
     if (format, kind) not in _LAYOUTS:
         raise CheckpointError(
@@ -82,12 +92,56 @@ def save_checkpoint(
     state = {key: value.detach().clone().contiguous() for key, value in state.items()}
     path = Path(path)
     if format == 'safetensors':
-        _write_folder(path, ckpt, state, card)
+        _write_folder(path, ckpt, state, card, plan)
     else:
-        content = _wrap(ckpt, state, format)
+        content = _wrap(ckpt, state, format, plan)
         dump = _dump_pickle if format == 'detectron2' else torch.save
         _write_file(path, lambda file: dump(content, file))
     return path
+
+
+def _plan(ckpt: Checkpoint) -> 'Blueprint | None':
+    """How timm builds the network; None of what timm does not have."""
+    from msbreg_mm.checkpoints.resolving import blueprint  # timm takes its time
+
+    try:
+        return blueprint(ckpt)
+    except CheckpointError:
+        return None
+
+
+def _is_plain(ckpt: Checkpoint) -> bool:
+    """Whether it is one of mmpretrain's ResNets and ViTs, key by key."""
+    if not ckpt.arch.startswith(('resnet', 'vit')):
+        return False
+    return compare_keys(ckpt.state_dict) == ([], []) and ckpt.layout not in _NOT_PLAIN
+
+
+def _save_timm(
+    ckpt: Checkpoint, plan: 'Blueprint', path: Path, format: str, card: str | None
+) -> Path:
+    """Write what only timm has, by timm's names."""
+    if format not in ('mm', 'timm', 'safetensors'):
+        raise CheckpointError(
+            f'cannot write {plan.model_name} as {format!r}; the formats are '
+            "['mm', 'timm', 'safetensors']"
+        )
+    state = {k: v.detach().clone().contiguous() for k, v in plan.state.items()}
+    if format == 'safetensors':
+        _write_folder(path, replace(ckpt, arch=plan.model_name), state, card, plan)
+    else:
+        prefix = 'backbone.net.' if format == 'mm' else ''
+        named = {f'{prefix}{key}': value for key, value in state.items()}
+        content = {'meta': _meta(ckpt, plan), 'state_dict': named} if prefix else named
+        _write_file(path, lambda file: torch.save(content, file))
+    return path
+
+
+def _meta(ckpt: Checkpoint, plan: 'Blueprint | None') -> dict[str, Any]:
+    meta = {**ckpt.meta, 'arch': ckpt.arch, 'converted_from': ckpt.format}
+    meta |= {'network': ckpt.source, 'source_sha256': ckpt.sha256}
+    meta |= {'style': ckpt.style, 'num_heads': ckpt.num_heads}
+    return meta | ({'timm': plan.arguments()} if plan else {})
 
 
 def convert_checkpoint(
@@ -119,6 +173,9 @@ def convert_checkpoint(
     """
     ckpt = read_checkpoint(src, trust=trust, source=source)
     report = MatchReport.of(ckpt)
+    plan = _plan(ckpt)
+    if plan is not None and not _is_plain(ckpt):
+        return _convert_timm(ckpt, plan, report, dst, format)
     report.missing, report.unexpected = compare_keys(ckpt.state_dict)
     report.matched = [key for key in ckpt.state_dict if key not in report.unexpected]
     if not report.complete and not allow_partial:
@@ -133,12 +190,33 @@ def convert_checkpoint(
     return report
 
 
-def _wrap(ckpt: Checkpoint, state: dict[str, Tensor], format: str) -> dict[str, Any]:
+def _convert_timm(
+    ckpt: Checkpoint,
+    plan: 'Blueprint',
+    report: MatchReport,
+    dst: PathLike,
+    format: Format,
+) -> MatchReport:
+    report.matched = list(plan.state)
+    report.notes += plan.notes
+    check_finite(ckpt.path, plan.state)
+    save_checkpoint(ckpt, dst, format)
+    written = _plan(read_checkpoint(dst))
+    for key, value in plan.state.items():
+        if written is None or not torch.equal(written.state[key].to(value), value):
+            raise CheckpointError(f'{dst}: {key} did not survive as {format!r}')
+    return report
+
+
+def _wrap(
+    ckpt: Checkpoint,
+    state: dict[str, Tensor],
+    format: str,
+    plan: 'Blueprint | None' = None,
+) -> dict[str, Any]:
     """What surrounds the weights in a file of each project."""
     if format == 'mm':
-        meta = {**ckpt.meta, 'arch': ckpt.arch, 'converted_from': ckpt.format}
-        meta |= {'network': ckpt.source, 'source_sha256': ckpt.sha256}
-        meta |= {'style': ckpt.style, 'num_heads': ckpt.num_heads}
+        meta = _meta(ckpt, plan)
         return {
             'meta': meta,
             'state_dict': {f'backbone.{key}': v for key, v in state.items()},
@@ -164,7 +242,11 @@ def _dump_pickle(content: dict[str, Any], path: Path) -> None:
 
 
 def _write_folder(
-    path: Path, ckpt: Checkpoint, state: dict[str, Tensor], card: str | None
+    path: Path,
+    ckpt: Checkpoint,
+    state: dict[str, Tensor],
+    card: str | None,
+    plan: 'Blueprint | None' = None,
 ) -> None:
     if path.exists() and (path.is_file() or any(path.iterdir())):
         raise CheckpointError(
@@ -176,7 +258,7 @@ def _write_folder(
     def fill(folder: Path) -> None:
         folder.mkdir()
         save_file(state, str(folder / 'model.safetensors'), metadata=meta)
-        config = json.dumps(timm_config(ckpt), indent=2) + '\n'
+        config = json.dumps(timm_config(ckpt, plan), indent=2) + '\n'
         (folder / 'config.json').write_text(config, encoding='utf-8')
         (folder / 'README.md').write_text(card or model_card(ckpt), encoding='utf-8')
 

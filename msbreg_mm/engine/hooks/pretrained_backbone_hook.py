@@ -1,6 +1,7 @@
 """Fills the backbone from a checkpoint of any known format."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -12,6 +13,9 @@ from msbreg_mm.runs.folder import MATCH_REPORT
 from msbreg_mm.utils.errors import MissingInputError, OptionError
 from msbreg_mm.utils.files import write_json
 from msbreg_mm.utils.upstream import unwrap
+
+if TYPE_CHECKING:
+    from msbreg_mm.checkpoints import MatchReport
 
 
 @HOOKS.register_module()
@@ -50,6 +54,7 @@ class PretrainedBackboneHook(Hook):
         self.checkpoint = str(checkpoint)
         self.allow_partial = allow_partial
         self.trust = trust
+        self._report: MatchReport | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Load the weights and report."""
@@ -79,4 +84,15 @@ class PretrainedBackboneHook(Hook):
             trust=self.trust,
         )
         runner.logger.info(report.summary())
+        self._report = report
         return report.to_dict()
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
+        """Prove before the first step that the weights are still there."""
+        if self._report is not None:
+            from msbreg_mm.checkpoints import verify_loaded
+
+            verify_loaded(unwrap(runner.model), self._report)
+            self._report = None

@@ -93,9 +93,18 @@ class TimmBackbone(BaseModule):
         self.model_name, self.resize = model_name, resize
         self.final_norm, self.pad = final_norm, pad
         self._build = {'model_name': model_name, 'num_classes': 0, **model_args}
+        size = {} if img_size is None else {'img_size': img_size}
+        # What load_backbone compares with the checkpoint.
+        self.timm_settings = {
+            **{k: v for k, v in self._build.items() if k != 'num_classes'},
+            **size,
+            'resize': resize,
+            'norm_eps': norm_eps,
+            'final_norm': final_norm,
+            'rope': rope,
+        }
         if drop_path_rate:
             self._build['drop_path_rate'] = drop_path_rate
-        size = {} if img_size is None else {'img_size': img_size}
         self.net = create(**self._build, **size)
         if norm_eps is not None:
             set_norm_eps(self.net, norm_eps)
