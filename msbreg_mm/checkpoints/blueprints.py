@@ -54,8 +54,7 @@ class Blueprint:
     def arguments(self) -> dict[str, Any]:
         """Arguments of ``msbreg_mm.TimmBackbone``, plain values."""
         settings: dict[str, Any] = {'model_name': self.model_name, **self.model_args}
-        if self.resize != 'timm':
-            settings['resize'] = self.resize
+        settings['resize'] = self.resize
         if self.norm_eps is not None:
             settings['norm_eps'] = self.norm_eps
         if self.final_norm is not True:

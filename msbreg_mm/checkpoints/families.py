@@ -274,6 +274,11 @@ def choose(backbones: list[Backbone], target: bool) -> list[Backbone]:
     return sorted(kept, key=rank)
 
 
+def is_preferred(backbone: Backbone) -> bool:
+    """Whether its name alone says that it is the file's backbone."""
+    return strip(backbone.prefix) in _ONLINE_FIRST
+
+
 def is_no_backbone(key: str) -> bool:
     """Whether a key, relative to a backbone's prefix, is of a head or another network.
 
@@ -312,6 +317,10 @@ def family(keys: Iterable[str], backbone: Backbone) -> str:
     for name, patterns in _FAMILIES:
         if all(any(re.match(p, key) for key in bare) for p in patterns):
             return name
+    if backbone.layout.name == 'swin' and not any(
+        key.endswith('relative_position_index') for key in bare
+    ):
+        return 'timm'  # whose index is computed; its authors keep it
     if backbone.layout.name == 'timm_vit':
         if any(key.endswith('storage_tokens') for key in bare):
             return 'dinov3'

@@ -192,6 +192,7 @@ def _choose(
     first = source or ('target' if prefer else 'online')
     second = 'online' if first == 'target' else 'target'
     if by_role[first]:
+        _check_one_kind(path, by_role[first])
         averaged = [b.prefix for b in by_role[second] if 'ema' in b.prefix]
         if not averaged or source is not None:
             return by_role[first], []
@@ -212,6 +213,23 @@ def _choose(
     return by_role[second], [
         f'the file has no {first} network, so the {second} network was taken'
     ]
+
+
+def _check_one_kind(path: PathLike, candidates: list[Backbone]) -> None:
+    """Refuse a file of two networks of which no name says which is meant."""
+    first = candidates[0]
+    others = [
+        other
+        for other in candidates[1:]
+        if other.layout is not first.layout
+        and not other.prefix.startswith(first.prefix)
+    ]
+    if others and not families.is_preferred(first):
+        raise CheckpointError(
+            f'{path} holds networks of different kinds: {first.prefix!r} '
+            f'({first.layout.name}) and {others[0].prefix!r} '
+            f'({others[0].layout.name}); save the one that you mean alone'
+        )
 
 
 def _incomplete(

@@ -219,7 +219,11 @@ def _as_told(
     if plan is None:
         plan = Blueprint(arch, {}, reader.state)
     size = plan.model_args.get('img_size')
-    keep = {'img_size': size} if size and 'pos_embed' in plan.state else {}
+    placed = ('pos_embed', 'blocks.0.attn.relative_position', 'rel_pos_bias.')
+    fixed = any(key.startswith(placed) for key in plan.state)
+    keep = {'img_size': size} if size and fixed else {}
+    if 'architecture' in reader.facts:  # timm's own folder
+        plan.resize = 'timm'
     if reader.is_hf:
         keep |= {
             key: plan.model_args[key]
@@ -289,7 +293,14 @@ def _by_timm(net: nn.Module, state: State) -> State:
     level = root.level
     root.setLevel(logging.ERROR)
     try:
-        return dict(convert(dict(state), net))
+        named = dict(convert(dict(state), net))
+        # It also resizes patches and positions to the network's: that is no fit.
+        resized = [
+            key
+            for key, value in named.items()
+            if key in state and value.numel() != state[key].numel()
+        ]
+        return named | {key: state[key] for key in resized}
     except Exception:  # it takes any layout for one that it knows
         return state
     finally:
