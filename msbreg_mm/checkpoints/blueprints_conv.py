@@ -117,7 +117,7 @@ def swinv2(r: Reader) -> Blueprint:
             r.facts.get('pretrained_window_sizes') or (0,) * len(depths)
         ),
     }
-    rule = 'timm' if r.ckpt.format == 'timm' else 'plain'
+    rule = 'timm' if r.ckpt.format == 'timm' else 'native' if r.is_hf else 'plain'
     name = 'swinv2_tiny_window8_256'
     return Blueprint(name, args, r.state, rule, r.norm_eps(), notes=r.notes)
 

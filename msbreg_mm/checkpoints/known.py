@@ -72,7 +72,7 @@ SIZES: Mapping[str, Mapping[tuple[int, int], Size]] = {
 
 # (blocks, width of the first stage) -> size; Liu et al., 2022 (arXiv 2201.03545),
 # Woo et al., 2023 (arXiv 2301.00808)
-CONVNEXTS = {
+CONVNEXTS: Mapping[tuple[tuple[int, ...], int], str] = {
     ((2, 2, 6, 2), 40): 'atto',
     ((2, 2, 6, 2), 48): 'femto',
     ((2, 2, 6, 2), 64): 'pico',
@@ -85,7 +85,7 @@ CONVNEXTS = {
     ((3, 3, 27, 3), 352): 'huge',
 }
 # Liu et al., 2021 (arXiv 2103.14030)
-SWINS = {
+SWINS: Mapping[tuple[tuple[int, ...], int], str] = {
     ((2, 2, 6, 2), 96): 'tiny',
     ((2, 2, 18, 2), 96): 'small',
     ((2, 2, 18, 2), 128): 'base',

@@ -14,10 +14,11 @@ _MOST_EXPANDED = 20
 
 def is_npz(path: Path) -> bool:
     """Whether a zip file holds numpy arrays and nothing else."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except Exception:  # a damaged archive is explained where it is opened
         return False
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
     return bool(names) and all(name.endswith('.npy') for name in names)
 
 

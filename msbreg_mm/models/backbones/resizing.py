@@ -29,6 +29,7 @@ class Rule:
             own, timm's too) or ``'bilinear'``.
         square_windows: Whether a shifted window of Swin that spans one side of the
             map is not shifted along the other one either.
+        native_windows: Whether windows and shifts stay those of the native size.
     """
 
     mode: str = 'bicubic'
@@ -37,6 +38,7 @@ class Rule:
     square: bool = False
     tables: str = 'bilinear'
     square_windows: bool = True
+    native_windows: bool = False
 
 
 RULES = {
@@ -44,6 +46,8 @@ RULES = {
     'timm': Rule(antialias=True, tables='geometric', square_windows=False),
     # transformers, mmpretrain, MAE, I-JEPA, and Swin's authors
     'plain': Rule(),
+    # transformers' Swin V2
+    'native': Rule(native_windows=True),
     # DINO, iBOT, DINOv2 without registers, Franca
     'dino': Rule(offset=0.1),
     # SigLIP 2 of any aspect ratio

@@ -1,5 +1,7 @@
 """Rotary position embeddings that timm does not have."""
 
+from typing import Any
+
 from torch import Tensor, arange, cartesian_prod, cat, linspace, nn, pi, tensor, zeros
 
 from msbreg_mm.models.backbones.resizing import Size
@@ -78,15 +80,20 @@ def set_rope(net: nn.Module, kind: str) -> None:
         net: The network, with ``rope`` in use.
         kind: ``'vjepa2'``, ``'vjepa2-GRID'`` (see :class:`VJEPA2Rope`) or ``'capi'``.
     """
-    attention = [m for m in net.modules() if hasattr(m, 'num_prefix_tokens')]
-    attention = [m for m in attention if m is not net]
+    attention: list[Any] = [
+        module
+        for module in net.modules()
+        if hasattr(module, 'num_prefix_tokens') and module is not net
+    ]
     name, _, grid = kind.partition('-')
+    dim = int(attention[0].head_dim)
     if name == 'capi':
-        net.rope = _OnDevice(CAPIRope(attention[0].head_dim, net.num_prefix_tokens))
+        registers = int(attention[0].num_prefix_tokens)
+        net.rope = _OnDevice(CAPIRope(dim, registers))
         for module in attention:
             module.num_prefix_tokens = 0  # the registers turn, too
     else:
-        net.rope = _OnDevice(VJEPA2Rope(attention[0].head_dim, int(grid or 0)))
+        net.rope = _OnDevice(VJEPA2Rope(dim, int(grid or 0)))
 
 
 class _OnDevice(nn.Module):

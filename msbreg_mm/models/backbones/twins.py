@@ -64,7 +64,7 @@ class Twin:
         try:
             if hasattr(self.net, 'set_input_size'):
                 self.copy = copy.deepcopy(self.net, {id(v): v for v in own.values()})
-                _set_size(self.copy, self.size, self.rule)
+                _set_size(self.copy, self.net, self.size, self.rule)
             else:
                 build = layers_by_name(self.build)
                 self.copy = timm.create_model(**build, img_size=self.size)
@@ -125,17 +125,25 @@ def grid_size(net: nn.Module) -> Size:
     return int(grid[0]), int(grid[1])
 
 
-def _set_size(net: nn.Module, size: Size, rule: Rule) -> None:
-    windows = getattr(net, '_ref_window_sizes', None)
+def _set_size(net: Any, native: nn.Module, size: Size, rule: Rule) -> None:
+    windows = getattr(native, '_ref_window_sizes', None)
+    if windows is None:
+        net.set_input_size(img_size=size)
+        return
     # Without the windows timm scales them with the image.
-    net.set_input_size(img_size=size, **({'window_size': windows} if windows else {}))
-    for block in net.modules():
-        shift = getattr(block, 'shift_size', None)
-        if rule.square_windows and shift is not None and any(shift):
-            window, room = block.window_size, block.input_resolution
-            if min(room) <= max(window):
-                block.shift_size = (0, 0)
-                block._init_buffers()
+    more = {'always_partition': True} if rule.native_windows else {}
+    net.set_input_size(img_size=size, window_size=windows, **more)
+    for block, own in zip(net.modules(), native.modules(), strict=True):
+        if not any(getattr(block, 'shift_size', ())):
+            continue
+        if rule.native_windows:
+            still = not any(own.shift_size)
+        else:
+            room = min(block.input_resolution)
+            still = rule.square_windows and room <= max(block.window_size)
+        if still:
+            block.shift_size = (0, 0)
+            block._init_buffers()
 
 
 def pad_before_shifting(net: nn.Module) -> None:
