@@ -3,7 +3,7 @@
 import re
 
 import timm
-from torch import allclose, linspace, ones, pi, zeros
+from torch import Tensor, allclose, linspace, ones, pi, zeros
 
 from msbreg_mm.checkpoints.blueprints import Blueprint, Reader
 from msbreg_mm.checkpoints.errors import CheckpointError
@@ -117,7 +117,7 @@ def dinov3(r: Reader) -> Blueprint:
     biased = 'blocks.0.attn.q_bias' in r.state
     gated = 'blocks.0.mlp.fc1_g.weight' in r.state
     hidden = r.shape(f'blocks.0.mlp.fc1{"_g" if gated else ""}.weight')[0]
-    args = {
+    args: dict[str, object] = {
         'embed_dim': width,
         'depth': r.blocks(),
         'num_heads': heads,
@@ -362,7 +362,7 @@ def _absorb_class_position(r: Reader) -> None:
 
 def _name_dinov3(r: Reader) -> None:
     """Bring Meta's names to timm's; the key's bias is masked there, absent here."""
-    new = {}
+    new: dict[str, Tensor] = {}
     for key, value in r.state.items():
         if key.endswith(('rope_embed.periods', 'bias_mask')) or re.match(
             r'local_cls_norm\.', key

@@ -68,7 +68,7 @@ def blueprint(
     said = _said(ckpt)
     if arch is None and said is not None:
         arch, model_args = said[0], said[1] | model_args
-    settings = {
+    settings: dict[str, Any] = {
         key: model_args.pop(key)
         for key in ('resize', 'norm_eps', 'final_norm', 'pad')
         if key in model_args
@@ -310,7 +310,9 @@ def _by_timm(net: nn.Module, state: State) -> State:
 def _shortest(plan: Blueprint, net: nn.Module) -> dict[str, Any]:
     """Drop arguments that the named network has anyway."""
     args = {k: v for k, v in plan.model_args.items() if v is not None}
-    few = {k: args[k] for k in ('img_size', 'act_layer', 'global_pool') if k in args}
+    few: dict[str, Any] = {
+        k: args[k] for k in ('img_size', 'act_layer', 'global_pool') if k in args
+    }
     try:
         other = meta_network(plan.model_name, **few)
     except Exception:

@@ -105,7 +105,7 @@ class TimmBackbone(BaseModule):
         }
         if drop_path_rate:
             self._build['drop_path_rate'] = drop_path_rate
-        self.net = create(**self._build, **size)
+        self.net: Any = create(**self._build, **size)
         if norm_eps is not None:
             set_norm_eps(self.net, norm_eps)
         if rope is not None:
@@ -255,7 +255,7 @@ class TimmBackbone(BaseModule):
         return {**self.__dict__, '_twins': {}}
 
 
-def create(**build: Any) -> nn.Module:
+def create(**build: Any) -> Any:
     """``timm.create_model`` with layers by name and errors that say what to do.
 
     Args:

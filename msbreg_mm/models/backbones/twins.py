@@ -33,7 +33,7 @@ class _Intermediates(nn.Module):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net = net
+        self.net: Any = net
 
     def forward(self, images: Tensor, **options: Any) -> Any:
         return self.net.forward_intermediates(images, **options)
@@ -51,11 +51,11 @@ class Twin:
             ``set_input_size``.
     """
 
-    net: nn.Module
+    net: Any
     size: Size
     rule: Rule
     build: dict[str, Any]
-    copy: nn.Module = field(init=False)
+    copy: Any = field(init=False)
     _resized: list[str] = field(init=False)
     _kept: dict[str, tuple[int, Tensor]] = field(init=False, default_factory=dict)
 
@@ -107,7 +107,8 @@ class Twin:
             windows = [
                 n.get_submodule(place).window_size for n in (self.net, self.copy)
             ]
-            return resize_table(value, *(tuple(w) for w in windows), self.rule)
+            old, new = (tuple(window) for window in windows)
+            return resize_table(value, old, new, self.rule)
         raise InputError(
             f'{type(self.net).__name__}: {name} depends on the image size and no rule '
             f'is known for it; give images of the native size, img_size={self.size}'
@@ -125,7 +126,7 @@ def grid_size(net: nn.Module) -> Size:
     return int(grid[0]), int(grid[1])
 
 
-def _set_size(net: Any, native: nn.Module, size: Size, rule: Rule) -> None:
+def _set_size(net: Any, native: Any, size: Size, rule: Rule) -> None:
     windows = getattr(native, '_ref_window_sizes', None)
     if windows is None:
         net.set_input_size(img_size=size)
@@ -146,7 +147,7 @@ def _set_size(net: Any, native: nn.Module, size: Size, rule: Rule) -> None:
             block._init_buffers()
 
 
-def pad_before_shifting(net: nn.Module) -> None:
+def pad_before_shifting(net: Any) -> None:
     """Let Swin pad its maps to whole windows before it shifts them, not after.
 
     Its authors' detectors and transformers do so; timm shifts first.
@@ -163,7 +164,7 @@ def _attend_padded(block: Any, x: Tensor) -> Tensor:
     return type(block)._attn(block, padded)[:, :height, :width].contiguous()
 
 
-def _share(net: nn.Module, own: dict[str, Tensor]) -> None:
+def _share(net: Any, own: dict[str, Tensor]) -> None:
     """Put another network's parameters and buffers in the place of the own."""
     for name, value in net.state_dict(keep_vars=True).items():
         if value.shape == own[name].shape:
