@@ -5,7 +5,8 @@
 Each host is a namespace with an address of its own; they see each other through a pair
 of virtual devices and nothing else. A run of two processes is trained to the end, then
 again, and one host is killed (SIGKILL to torchrun and its process) in the middle. Both
-are started anew with ``--resume``. The networks of the last checkpoints must be equal to the last bit.
+are started anew with ``--resume``. The networks of the last checkpoints must be
+equal to the last bit.
 Needs root and ``ip``; ``DATA_ROOT`` is a pack of CIFAR-10 (docs/demo.md).
 """
 
