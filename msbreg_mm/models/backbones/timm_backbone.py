@@ -175,14 +175,14 @@ class TimmBackbone(BaseModule):
         A checkpoint that is there already stays: nothing is drawn again.
         """
         cfg = self.init_cfg
-        if cfg and not self._is_init:
+        if cfg and not self.is_init:
             if cfg.get('type') != 'Pretrained':
                 raise OptionError(
                     f'init_cfg of {self.model_name}: {cfg}; expected '
                     "dict(type='Pretrained', checkpoint=…), timm initialises the rest"
                 )
             load_backbone(self, cfg['checkpoint'])
-        self._is_init = True
+        self.is_init = True
 
     def _run(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
         """Maps, timm's final features, and tokens."""
