@@ -1,6 +1,6 @@
 """Any network of timm as a backbone."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import timm
 import timm.layers
@@ -174,15 +174,15 @@ class TimmBackbone(BaseModule):
 
         A checkpoint that is there already stays: nothing is drawn again.
         """
-        cfg = self.init_cfg
-        if cfg and not self.is_init:
+        cfg, own = self.init_cfg, cast('Any', self)  # mmengine's flag has no type
+        if cfg and not own.is_init:
             if cfg.get('type') != 'Pretrained':
                 raise OptionError(
                     f'init_cfg of {self.model_name}: {cfg}; expected '
                     "dict(type='Pretrained', checkpoint=…), timm initialises the rest"
                 )
             load_backbone(self, cfg['checkpoint'])
-        self.is_init = True
+        own.is_init = True
 
     def _run(self, images: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
         """Maps, timm's final features, and tokens."""
