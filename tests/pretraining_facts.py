@@ -13,7 +13,7 @@ from unittest import mock
 import mmpretrain.engine  # noqa: F401  registers LARS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import PARAM_SCHEDULERS
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 from mmpretrain.registry import MODELS, TRANSFORMS
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -56,6 +56,7 @@ class Recipe:
             mock.patch.object(_ConvNd, 'reset_parameters'),
         ):
             self.model = MODELS.build(self.cfg.model)
+        init_default_scope(self.cfg.default_scope)  # where LARS is
         self.wrapper = build_optim_wrapper(self.model, self.cfg.optim_wrapper)
         groups = self.wrapper.optimizer.param_groups
         group_of = {id(p): group for group in groups for p in group['params']}

@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from msbreg_mm.evaluation.extraction import describe_dataset, read_labels
-from msbreg_mm.runs.loaders import DataError
+from msbreg_mm.utils.errors import DataError
 
 # Classes that a message names.
 _SHOWN = 5

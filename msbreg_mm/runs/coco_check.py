@@ -7,7 +7,7 @@ from typing import Any
 from msbreg_mm.datasets.check import CheckResult
 from msbreg_mm.datasets.check.coco import check_coco_file
 from msbreg_mm.runs.explanation import describe, label_fault
-from msbreg_mm.runs.loaders import DataError
+from msbreg_mm.utils.errors import DataError
 
 # What keeps a run from starting; the rest is left out by the reader, and said.
 _FATAL = (

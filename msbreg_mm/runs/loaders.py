@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from msbreg_mm.datasets.transforms.bad_images import BadImagePolicy, BadImages
 from msbreg_mm.datasets.transforms.guarded_read import guard_reading
 from msbreg_mm.runs.explanation import explain
-from msbreg_mm.utils.errors import InputError, MissingInputError
+from msbreg_mm.utils.errors import DataError, InputError, MissingInputError
 
 # What reading files raises; other errors are bugs unless the files explain them.
 _OF_FILES = (
@@ -24,10 +24,6 @@ _OF_FILES = (
     SyntaxError,
     MemoryError,
 )
-
-
-class DataError(InputError, ValueError):
-    """A data set that cannot be trained on or scored as the config says."""
 
 
 def watch_loaders(runner: Runner) -> BadImages:

@@ -15,7 +15,8 @@ from msbreg_mm.datasets.transforms.guarded_read import leaf_datasets
 from msbreg_mm.evaluation.extraction import describe_dataset
 from msbreg_mm.runs.class_check import check_labels
 from msbreg_mm.runs.coco_check import check_coco_set
-from msbreg_mm.runs.loaders import DataError, is_training
+from msbreg_mm.runs.loaders import is_training
+from msbreg_mm.utils.errors import DataError
 from msbreg_mm.utils.upstream import mro_names
 
 # Modules with num_classes that are no heads, or whose classes are their own.

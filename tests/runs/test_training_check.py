@@ -11,8 +11,7 @@ from PIL import Image
 
 from msbreg_mm.engine.launch import build_runner
 from msbreg_mm.runs.config import LaunchOptions
-from msbreg_mm.runs.loaders import DataError
-from msbreg_mm.utils.errors import InputError, MissingInputError
+from msbreg_mm.utils.errors import DataError, InputError, MissingInputError
 
 ROOT = Path(__file__).parents[2]
 DETECTION = """
