@@ -30,7 +30,7 @@ def agree(small_set, mutation, where):
     assert bool(kinds) == bool(harm), f'check: {kinds}; training: {harm or "fine"}'
 
 
-@settings(max_examples=10, derandomize=True, **QUIET)
+@settings(max_examples=4, derandomize=True, **QUIET)
 @given(MUTATIONS, SPLITS)
 def test_mutated_files(small_set, mutation, where):
     agree(small_set, mutation, where)
