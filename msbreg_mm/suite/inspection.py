@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from msbreg_mm.checkpoints.reference import RANDOM
@@ -18,7 +19,7 @@ from msbreg_mm.runs.data_check import check_data
 from msbreg_mm.runs.settings import parse_options
 from msbreg_mm.suite.metric_names import missing_metrics
 from msbreg_mm.suite.plan import launch_options
-from msbreg_mm.utils.errors import InputError
+from msbreg_mm.utils.errors import DataError, InputError
 from msbreg_mm.utils.upstream import import_scope
 
 # Tensors of a parameter's size in a checkpoint: itself and the optimizer's.
@@ -71,7 +72,7 @@ def _inspect_task(
     models[name] = _build_model(cfg)
     yield 'size', name, _bytes_left(models[name], cfg)
     check_data(cfg)
-    _build_batch(cfg)
+    _check_as_a_run(cfg, name)
 
 
 def _match_all(
@@ -131,19 +132,29 @@ def _bytes_left(model: Any, cfg: Any) -> int:
     return int(size * copies * (min(kept, written) if kept > 0 else written))
 
 
-def _build_batch(cfg: Any) -> None:
-    """Take the first training images through their pipeline."""
+def _check_as_a_run(cfg: Any, name: str) -> None:
+    """Do what every training does before its first step, and take one batch."""
     from mmengine.runner import Runner
 
-    loader = cfg.train_dataloader.copy()
-    loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
-    loader.pop('prefetch_factor', None)
-    batches = iter(Runner.build_dataloader(loader, seed=0))
-    if next(batches, None) is None:
-        raise InputError(
-            'the training set gives no batch: it is empty, or smaller than '
-            f'train_dataloader.batch_size={loader.get("batch_size")} with drop_last'
+    from msbreg_mm.runs.training_check import check_run
+
+    for split in ('train', 'val', 'test'):
+        if loader := cfg.get(f'{split}_dataloader'):
+            loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
+            loader.pop('prefetch_factor', None)
+    with TemporaryDirectory(prefix='preflight-') as folder:
+        cfg.update(
+            work_dir=folder, log_level='ERROR', experiment_name=f'preflight {name}'
         )
+        runner = Runner.from_cfg(cfg)
+        loops = runner.train_loop, runner.val_loop  # they are built when asked for
+        check_run(runner)
+        if next(iter(loops[0].dataloader), None) is None:
+            raise DataError(
+                'the training set gives no batch: it is smaller than '
+                f'train_dataloader.batch_size={cfg.train_dataloader.get("batch_size")} '
+                'with drop_last'
+            )
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from msbreg_mm.checkpoints.reference import parse_checkpoints
 from msbreg_mm.suite.inspection import inspect
 from msbreg_mm.suite.metric_names import missing_metrics
 from msbreg_mm.suite.plan import plan_jobs
-from msbreg_mm.suite.preflight import Problem, preflight
+from msbreg_mm.suite.preflight import preflight
 from msbreg_mm.suite.tasks import load_task
 from msbreg_mm.suite.trainer import Trainer
 
@@ -17,6 +17,7 @@ _base_ = ['{configs}/demo/finetune_r18-w16_30e_flowers17.py']
 model = dict(head=dict(num_classes={classes}))
 transfer = dict(protocol='tiny', metrics=[('{metric}', 'top-1', 1)])
 train_dataloader = dict(batch_size=2)
+val_evaluator = [dict(type='Accuracy', topk=(1,))]
 auto_scale_lr = dict(base_batch_size=2)
 """
 
@@ -73,34 +74,37 @@ def state_of(base_channels):
 
 def test_all_mistakes_in_one_look(look):
     found, seen = look(
-        {'good': {}, 'metric': {'metric': 'accuracy/top_1'}},
+        {
+            'good': {},
+            'metric': {'metric': 'accuracy/top_1'},
+            'classes': {'classes': 5},
+        },
         {'fits': state_of(16), 'wide': state_of(64), 'other': {'state_dict': {}}},
     )
     reasons = {(p.task, p.checkpoint): p.reason for p in found.problems}
     assert {key for key in reasons if key[1] == 'fits'} == set()
     assert "'accuracy/top_1', which no evaluator" in reasons['metric', '']
-    for task in ('good', 'metric'):
+    assert 'num_classes=5' in reasons['classes', '']
+    for task in ('good', 'metric', 'classes'):
         assert 'backbone is resnet18-c16' in reasons[task, 'wide']
         assert 'other.pth' in reasons[task, 'other']
-    assert len(reasons) == 5
-    # Seeds share what is looked at: two tasks and three files.
-    assert len(seen) == 5
-    assert 12 * 1e5 < found.bytes_needed < 1e9
+    assert len(reasons) == 8
+    # Seeds share what is looked at: three tasks and three files.
+    assert len(seen) == 6
+    assert 18 * 1e5 < found.bytes_needed < 1e9
 
 
-def test_absent_data_are_named(look, tmp_path, monkeypatch):
-    # In this process: what the child does is shown above.
-    monkeypatch.setattr(
-        'msbreg_mm.suite.preflight._in_child',
-        lambda request, watch: (
-            [Problem(*a[1:]) for a in inspect(request) if a[0] == 'problem'],
-            {},
-        ),
-    )
-    found, _ = look({'good': {}}, {}, root=tmp_path / 'absent')
-    (problem,) = found.problems
-    assert 'absent/train not found' in problem.reason
-    assert str(problem).startswith('good: ')
+def test_absent_data_are_named(tmp_path, pytestconfig):
+    config = pytestconfig.rootpath / 'configs/demo/finetune_r18-w16_30e_flowers17.py'
+    task = {'config': str(config), 'metrics': [], 'checkpoints': [['r', 'random']]}
+    request = {
+        'tasks': {'good': task}, 'settings': [], 'flags': [],
+        'options': [f'data_root={tmp_path / "absent"}'],
+    }  # fmt: skip
+    problems = [answer[1:] for answer in inspect(request) if answer[0] == 'problem']
+    ((name, checkpoint, reason),) = problems
+    assert (name, checkpoint) == ('good', '')
+    assert 'absent/train not found' in reason
 
 
 @pytest.mark.parametrize(
