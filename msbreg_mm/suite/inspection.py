@@ -146,6 +146,8 @@ def _check_as_a_run(cfg: Any, name: str) -> None:
         cfg.update(
             work_dir=folder, log_level='ERROR', experiment_name=f'preflight {name}'
         )
+        # mmengine keeps one visualizer of a name in a process, with its first folder.
+        cfg.visualizer = None
         runner = Runner.from_cfg(cfg)
         loops = runner.train_loop, runner.val_loop  # they are built when asked for
         check_run(runner)

@@ -18,6 +18,7 @@ model = dict(head=dict(num_classes={classes}))
 transfer = dict(protocol='tiny', metrics=[('{metric}', 'top-1', 1)])
 train_dataloader = dict(batch_size=2)
 val_evaluator = [dict(type='Accuracy', topk=(1,))]
+visualizer = dict(name='visualizer')  # as mmdet's: mmengine keeps one of a name
 auto_scale_lr = dict(base_batch_size=2)
 """
 
