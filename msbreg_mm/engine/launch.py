@@ -11,6 +11,7 @@ from mmengine.fileio import put_text
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.engine.hooks import RunCheckHook
 from msbreg_mm.engine.resuming.config import use_resumable
 from msbreg_mm.engine.runner import TrainingRunner
@@ -56,7 +57,7 @@ def build_runner(options: LaunchOptions, training: bool = True) -> Runner:
     guard.trust_pickles(options.trust)
     if cfg.get('load_from'):
         verify_resumable(cfg.load_from)
-    elif options.checkpoint not in (None, 'random'):
+    elif options.checkpoint not in (None, RANDOM):
         # Now, not after the data sets have been built; the hook gets what was read.
         path = Path(str(options.checkpoint)).expanduser()
         read_checkpoint(path, trust=options.trust, keep=True)

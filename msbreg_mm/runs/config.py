@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.logging import print_log
 
+from msbreg_mm.checkpoints.reference import RANDOM
 from msbreg_mm.datasets.samplers import drop_worker_settings, use_seeded_sampler
 from msbreg_mm.runs.folder import find_resumable
 from msbreg_mm.runs.known_keys import check_options, plain_options
@@ -150,7 +151,7 @@ def _apply_checkpoint(cfg: Config, options: LaunchOptions) -> None:
     if options.checkpoint is None:
         return
     path = Path(options.checkpoint).expanduser()
-    if options.checkpoint != 'random' and not path.exists():
+    if options.checkpoint != RANDOM and not path.exists():
         raise MissingInputError(
             f"no checkpoint {options.checkpoint}; pass a file, a folder or 'random'"
         )

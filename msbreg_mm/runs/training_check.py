@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_main_process
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -17,7 +16,7 @@ from msbreg_mm.runs.class_check import check_labels
 from msbreg_mm.runs.coco_check import check_coco_set
 from msbreg_mm.runs.loaders import is_training
 from msbreg_mm.utils.errors import DataError
-from msbreg_mm.utils.upstream import mro_names
+from msbreg_mm.utils.upstream import mro_names, unwrap
 
 # Modules with num_classes that are no heads, or whose classes are their own.
 _NO_HEADS = ('backbone', 'neck', 'rpn_head', 'data_preprocessor')
@@ -34,7 +33,7 @@ def check_run(runner: Runner, allow_empty: bool = False) -> None:
     Raises:
         DataError: Naming the file or key, and what to do.
     """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap(runner.model)
     sets = dict(_data_sets(runner))
     trains = is_training(runner) and 'train' in sets
     if trains:
