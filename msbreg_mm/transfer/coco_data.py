@@ -1,12 +1,14 @@
 """COCO annotations and detections for the report, checked before C code sees them.
 
-pycocotools' rasteriser ends the process on masks or polygons of absurd size.
+pycocotools' rasteriser ends the process on masks or polygons of absurd size, and who
+knows on what else: it runs in a process of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from msbreg_mm.utils.child import ChildError, run_in_child
 from msbreg_mm.utils.errors import DamagedFileError
 from msbreg_mm.utils.files import load_json
 from msbreg_mm.utils.typed import is_number, plain_text
@@ -15,6 +17,26 @@ from msbreg_mm.utils.typed import is_number, plain_text
 _MOST_BYTES = 1 << 30
 _LONGEST_SIDE = 30_000
 _MOST_POINTS = 20_000
+
+
+def run_coco(file: Path, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call what runs COCO's C code on a run's files, in a child process.
+
+    Args:
+        file: What to name if it ends the process.
+        function: Takes the arguments; its result is pickled.
+        *arguments: What it takes.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        DamagedFileError: If a signal or the limits of memory or time ended it.
+    """
+    try:
+        return run_in_child(lambda _, *given: function(*given), *arguments)
+    except ChildError as error:
+        raise _damaged(file, f'COCO cannot evaluate it: {error.reason}') from None
 
 
 def load_predictions(file: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from msbreg_mm.evaluation.outcomes import (
 )
 from msbreg_mm.runs.folder import PREDICTIONS
 from msbreg_mm.runs.run_config import read_run_config
-from msbreg_mm.transfer.coco_data import load_predictions, load_truth
+from msbreg_mm.transfer.coco_data import load_predictions, load_truth, run_coco
 from msbreg_mm.utils.errors import DamagedFileError, MissingInputError
 from msbreg_mm.utils.files import read_json, write_json
 from msbreg_mm.utils.typed import SchemaError, convert
@@ -132,7 +132,7 @@ def read_details(folder: Path) -> dict[str, Details]:
     details = {}
     for kind, file in files.items():
         try:
-            details[kind] = evaluate(data, file, kind)
+            details[kind] = run_coco(file, evaluate, data, file, kind)
         except (LookupError, TypeError, AssertionError, RuntimeError) as error:
             # Detections of other images or classes than there are.
             raise DamagedFileError(

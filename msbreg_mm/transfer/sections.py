@@ -12,6 +12,7 @@ from msbreg_mm.reports.plots import Palette, Panel, band_plot, bar_plot, seed_do
 from msbreg_mm.reports.table import ResultTable, Row
 from msbreg_mm.runs.columns import Column
 from msbreg_mm.runs.log import read_log
+from msbreg_mm.transfer.coco_data import run_coco
 from msbreg_mm.transfer.details import KINDS, Details, read_details
 from msbreg_mm.transfer.predictions import SCORE, Picture, compare_predictions
 from msbreg_mm.transfer.segmentations import compare_segmentations
@@ -175,7 +176,8 @@ def _add_pictures(section: Section, palette: Palette) -> None:
         for stored in row.records
         if stored.record.identity.seed == section.pictures_seed
     }
-    section.pictures = compare_predictions(folders)
+    first = next(iter(folders.values()))
+    section.pictures = run_coco(first, compare_predictions, folders)
     section.pictures_about = (
         'Validation images with a typical number of objects, chosen without looking at '
         f'predictions; scores of at least {SCORE}.'

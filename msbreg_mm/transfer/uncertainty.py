@@ -6,6 +6,7 @@ from msbreg_mm.evaluation.outcomes import OUTCOMES
 from msbreg_mm.reports.bootstrap import Replicates
 from msbreg_mm.reports.uncertainty import cached_replicates, read_outcomes
 from msbreg_mm.runs.folder import PREDICTIONS
+from msbreg_mm.transfer.coco_data import run_coco
 from msbreg_mm.transfer.details import COCO_KINDS, validation_set
 from msbreg_mm.transfer.matches import match_detections
 
@@ -36,7 +37,7 @@ def read_replicates(folder: Path) -> dict[str, Replicates]:
         folder,
         list(files.values()),
         lambda: [
-            match_detections(validation_set(folder), file, kind)
+            run_coco(file, match_detections, validation_set(folder), file, kind)
             for kind, file in files.items()
         ],
     )

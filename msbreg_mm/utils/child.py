@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -119,6 +120,7 @@ def _child(
 
 
 def _pack(error: Exception) -> bytes:
+    error.add_note('In the child process:\n' + traceback.format_exc())
     try:
         data = pickle.dumps((False, error))
         pickle.loads(data)  # not every exception can be built from its pickle

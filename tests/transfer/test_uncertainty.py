@@ -1,6 +1,8 @@
 """Both kinds of intervals in a suite's report."""
 
 import json
+import os
+import signal
 
 import pytest
 from synthetic import COLUMNS, write_coco, write_suite
@@ -89,6 +91,22 @@ def test_damaged_predictions_leave_a_note_and_the_tables(suite):
     assert 'no intervals over images: ' in table.notes[0]
     assert cells.uncertainty_cells(table) == []
     assert not (folder / CACHE).exists()
+
+
+@pytest.mark.parametrize(
+    'name', ['details.evaluate', 'uncertainty.match_detections', 'sections.draw']
+)
+def test_a_crash_of_the_evaluator_leaves_a_note_and_the_tables(
+    suite, monkeypatch, name
+):
+    def crash(*_):
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    name = name.replace('draw', 'compare_predictions')
+    monkeypatch.setattr(f'msbreg_mm.transfer.{name}', crash)
+    page = write_report(suite).read_text()
+    assert 'COCO cannot evaluate it: the reader crashed (SIGSEGV)' in page
+    assert 'MSBReg' in page
 
 
 def test_a_bug_is_no_note(suite, monkeypatch):
