@@ -13,6 +13,16 @@ pytest_plugins = ['suite_fixtures', 'ablation_fixtures', 'analysis_fixtures']
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
+@pytest.fixture(autouse=True, scope='session')
+def _configs_as_they_are():
+    """Dump configs without yapf, which takes seconds for a detector's."""
+    from yapf.yapflib import yapf_api
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, False))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_default_scope():
     """Forget the scope that a runner of an earlier test has left behind."""

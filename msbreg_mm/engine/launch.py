@@ -25,7 +25,11 @@ from msbreg_mm.runs.work_dir import (
     is_first_process,
     release_work_dir,
 )
-from msbreg_mm.utils.upstream import UpstreamNoise, import_scope
+from msbreg_mm.utils.upstream import (
+    UpstreamNoise,
+    format_configs_once,
+    import_scope,
+)
 
 __all__ = ['DictAction', 'LaunchOptions', 'build_runner', 'resolve_config', 'run_test']
 
@@ -79,6 +83,7 @@ def _build(cfg: Config) -> Runner:
         # mmengine would call torch.cuda.set_device.
         torch.distributed.init_process_group('gloo')
     use_resumable(cfg)
+    format_configs_once()
     own = 'runner_type' in cfg
     runner = RUNNERS.build(cfg) if own else TrainingRunner.from_cfg(cfg)
     runner.logger.addFilter(UpstreamNoise())

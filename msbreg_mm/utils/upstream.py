@@ -92,6 +92,29 @@ def mro_names(thing: object) -> list[str]:
     return [cls.__name__ for cls in type(thing).__mro__]
 
 
+def format_configs_once() -> None:
+    """Let mmengine format the same config once, not three times.
+
+    A start of a training writes its config to the log, to the work directory and to the
+    visualizer, each by yapf anew: more than a second each for a detector.
+    """
+    from yapf.yapflib import yapf_api
+
+    format_code = yapf_api.FormatCode
+    if hasattr(format_code, 'formatted'):
+        return
+    formatted: dict[str, Any] = {}
+
+    def once(text: str, *args: Any, **kwargs: Any) -> Any:
+        if text not in formatted:
+            formatted.clear()  # the last one is enough
+            formatted[text] = format_code(text, *args, **kwargs)
+        return formatted[text]
+
+    once.formatted = formatted  # type: ignore[attr-defined]
+    yapf_api.FormatCode = once
+
+
 class UpstreamNoise(logging.Filter):
     """Drops log lines of upstream packages that users can do nothing about."""
 

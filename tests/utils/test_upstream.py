@@ -6,7 +6,12 @@ import sys
 import pytest
 
 from msbreg_mm.utils.errors import OptionError
-from msbreg_mm.utils.upstream import UpstreamNoise, import_quietly, import_scope
+from msbreg_mm.utils.upstream import (
+    UpstreamNoise,
+    format_configs_once,
+    import_quietly,
+    import_scope,
+)
 
 
 def test_pretraining_does_not_import_mmdet():
@@ -71,3 +76,22 @@ def test_segmentation_that_is_not_installed(monkeypatch):
 def test_noise_of_the_segmentation_metric(text, kept):
     record = logging.LogRecord('mmengine', logging.WARNING, '', 0, text, None, None)
     assert UpstreamNoise().filter(record) is kept
+
+
+def test_a_config_is_formatted_once(monkeypatch):
+    from mmengine.config import Config
+    from yapf.yapflib import yapf_api
+
+    asked = []
+
+    def formatter(text, **_):
+        asked.append(text)
+        return f'# {len(asked)}', True
+
+    monkeypatch.setattr(yapf_api, 'FormatCode', formatter)
+    format_configs_once()
+    format_configs_once()  # each launch calls it
+    first = Config({'a': 1})
+    assert [first.pretty_text, first.pretty_text] == ['# 1', '# 1']
+    assert Config({'a': 2}).pretty_text == '# 2'
+    assert len(asked) == 2
