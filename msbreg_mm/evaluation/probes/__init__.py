@@ -1,6 +1,7 @@
 """Probes of frozen features, one per file; configs name them ``msbreg_mm.X``."""
 
 from msbreg_mm.evaluation.probes.base import Probe
+from msbreg_mm.evaluation.probes.discovery import LostProbe, TokenCutProbe
 from msbreg_mm.evaluation.probes.few_shot import FewShotProbe
 from msbreg_mm.evaluation.probes.geometry import GeometryProbe
 from msbreg_mm.evaluation.probes.knn import KNNProbe
@@ -12,6 +13,8 @@ __all__ = [
     'GeometryProbe',
     'KNNProbe',
     'LogisticProbe',
+    'LostProbe',
     'Probe',
     'SVMProbe',
+    'TokenCutProbe',
 ]
