@@ -24,12 +24,17 @@ def _configs_as_they_are():
 
 
 @pytest.fixture(autouse=True)
-def _no_default_scope():
-    """Forget the scope that a runner of an earlier test has left behind."""
+def _no_leftovers():
+    """Forget the scope and the loggers that runners of earlier tests left behind.
+
+    A runner's logger is named after the second of its start; one of the same second
+    would go on writing into the earlier one's folder.
+    """
     yield
-    registry = sys.modules.get('mmengine.registry')
-    if registry is not None:
-        registry.DefaultScope._instance_dict.clear()
+    for module, name in (('registry', 'DefaultScope'), ('logging', 'MMLogger')):
+        found = sys.modules.get(f'mmengine.{module}')
+        if found is not None:
+            getattr(found, name)._instance_dict.clear()
 
 
 @pytest.fixture(params=['cpu', pytest.param('cuda', marks=pytest.mark.gpu)])
