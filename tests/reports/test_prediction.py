@@ -1,0 +1,49 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from msbreg_mm.reports.prediction import agreement, kendall_tau
+
+RESULTS = Path(__file__).parents[2] / 'docs' / 'results'
+
+
+def test_tau_is_scipys_on_repeated_values():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 5, 12), rng.normal(size=12).round(1)
+    weights = rng.integers(0, 4, 12)
+    again = stats.kendalltau(np.repeat(x, weights), np.repeat(y, weights)).statistic
+    assert kendall_tau(x, y, weights) == pytest.approx(again)
+
+
+def test_a_perfect_measure_has_no_regret():
+    metric = {str(i): [float(i), i + 0.1] for i in range(8)}
+    found = agreement({str(i): i**2.0 for i in range(8)}, metric, 100)
+    assert (found.tau, found.low, found.regret) == (1.0, 1.0, 0.0)
+    reverse = agreement({str(i): -float(i) for i in range(8)}, metric, 100)
+    assert reverse.tau == -1 and reverse.regret == pytest.approx(7)
+    with pytest.raises(ValueError, match='at least 3'):
+        agreement({'0': 1.0}, metric)
+
+
+def test_the_published_table_is_that_of_the_records():
+    records = json.loads((RESULTS / 'predict_records.json').read_text())
+    lines = (RESULTS / 'predict.md').read_text(encoding='utf-8').splitlines()
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines]
+    rows = [row for row in rows if row and row[0] in records['measured']]
+    assert len(rows) == len(records['measured'])
+    for name, *shown in rows:
+        for text, key in zip(shown, sorted(records['fine_tuned']), strict=True):
+            sign = -1 if name.endswith(('uniformity', 'largest_share')) else 1
+            measure = {k: sign * v for k, v in records['measured'][name].items()}
+            metric = {
+                k: list(v.values()) for k, v in records['fine_tuned'][key].items()
+            }
+            tau = kendall_tau(
+                np.array([measure[k] for k in sorted(measure)]),
+                np.array([np.mean(metric[k]) for k in sorted(measure)]),
+                np.ones(len(measure)),
+            )
+            assert text.split()[0] == f'{tau:+.2f}', (name, key)
