@@ -23,7 +23,8 @@ def test_a_perfect_measure_has_no_regret():
     found = agreement({str(i): i**2.0 for i in range(8)}, metric, 100)
     assert (found.tau, found.low, found.regret) == (1.0, 1.0, 0.0)
     reverse = agreement({str(i): -float(i) for i in range(8)}, metric, 100)
-    assert reverse.tau == -1 and reverse.regret == pytest.approx(7)
+    assert reverse.tau == -1
+    assert reverse.regret == pytest.approx(7)
     with pytest.raises(ValueError, match='at least 3'):
         agreement({'0': 1.0}, metric)
 
