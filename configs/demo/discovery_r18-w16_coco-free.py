@@ -1,5 +1,4 @@
-# CorLoc of LOST and TokenCut on the validation images, at their own size.
-_base_ = ['../_base_/objects_r18-w16.py']
+_base_ = ['../_base_/discovery_r18-w16.py']
 
 data_root = 'data/coco_free/'
 classes = (
@@ -13,18 +12,7 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(images, ann_file='annotations_coco/instances_val_super12.json')
 )
-train_cfg = dict(
-    type='msbreg_mm.ObjectProbeLoop',
-    probes=[
-        dict(type='msbreg_mm.LostProbe', facet='map'),
-        dict(type='msbreg_mm.TokenCutProbe', facet='map'),
-    ],
-)
 transfer = dict(
     protocol='coco_free val: CorLoc, LOST k=100 and TokenCut tau=0.2 on layer4-d16 maps',
     description='30 COCO images, 12 classes; frozen maps of stride 16, not keys',
-    metrics=[
-        ('lost/corloc', 'LOST CorLoc', 1),
-        ('token_cut/corloc', 'TokenCut CorLoc', 1),
-    ],
 )
