@@ -76,7 +76,8 @@ class ObjectProbeLoop(ProbeLoop):
         """Show all images of a set to some probes."""
         dataset: Any = loader.dataset
         name = f'{split} ({describe_dataset(dataset)})'
-        count = sum(len(boxes) for boxes, _ in read_boxes(dataset, name))
+        annotations = read_boxes(dataset, name)
+        count = sum(len(boxes) for boxes, _ in annotations)
         classes = tuple(dataset.metainfo.get('classes') or ())
         seconds = dict.fromkeys(range(len(probes)), 0.0)
         for probe in probes:
@@ -84,7 +85,10 @@ class ObjectProbeLoop(ProbeLoop):
         with_keys = any(probe.facet == 'key' for probe in probes)
         context = partial(self.runner.optim_wrapper.optim_context, model)
         begin = time.monotonic()
-        for image in object_images(model, loader, with_keys, self.divisor, context):
+        images = object_images(
+            model, loader, with_keys, self.divisor, context, annotations
+        )
+        for image in images:
             for number, probe in enumerate(probes):
                 started = time.monotonic()
                 probe.see(image)

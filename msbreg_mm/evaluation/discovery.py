@@ -8,6 +8,7 @@ from scipy import ndimage
 from scipy.linalg import eigh
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.ops import box_iou
 
 from msbreg_mm.utils.errors import DataError, OptionError
 
@@ -52,8 +53,7 @@ def lost(features: Tensor, grid: tuple[int, int], k_patches: int = 100) -> Regio
         OptionError: If ``k_patches`` is out of range.
     """
     _check(features, grid)
-    if k_patches < 1:
-        raise OptionError(f'k_patches must be at least 1, got {k_patches}')
+    check_votes(k_patches)
     products = features.float() @ features.float().mT
     degree = (products > 0).sum(dim=1) - (products.diagonal() > 0).long()
     # In falling order of a negative float32, not stable: ties as the authors have them.
@@ -94,10 +94,7 @@ def token_cut(
         OptionError: If ``tau`` or ``eps`` is out of range.
     """
     _check(features, grid)
-    if not -1 <= tau < 1 or not 0 < eps < 1:
-        raise OptionError(
-            f'tau must be in [-1, 1) and eps in (0, 1), got {tau} and {eps}'
-        )
+    check_edges(tau, eps)
     unit = F.normalize(features.float(), dim=1)
     alike = (unit @ unit.mT).cpu().numpy() > tau
     if len(alike) < 2:
@@ -112,6 +109,20 @@ def token_cut(
     seed = int(np.abs(vector).argmax())
     above = vector > vector.sum() / len(vector)
     return _component((above == above[seed]).reshape(grid), seed)
+
+
+def check_votes(k_patches: int) -> None:
+    """Raise :class:`OptionError` if :func:`lost` cannot take it."""
+    if k_patches < 1:
+        raise OptionError(f'k_patches must be at least 1, got {k_patches}')
+
+
+def check_edges(tau: float, eps: float) -> None:
+    """Raise :class:`OptionError` if :func:`token_cut` cannot take them."""
+    if not -1 <= tau < 1 or not 0 < eps < 1:
+        raise OptionError(
+            f'tau must be in [-1, 1) and eps in (0, 1), got {tau} and {eps}'
+        )
 
 
 def standardized(features: Tensor) -> Tensor:
@@ -161,13 +172,10 @@ def box_ious(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     Returns:
         (n,) float64; 0 where the union is empty.
     """
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[2:], boxes[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + areas - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    one, others = (
+        torch.from_numpy(np.asarray(x, np.float64).reshape(-1, 4)) for x in (box, boxes)
+    )
+    return box_iou(one, others)[0].nan_to_num(0.0).numpy()
 
 
 def is_located(box: np.ndarray, boxes: np.ndarray, threshold: float = 0.5) -> bool:

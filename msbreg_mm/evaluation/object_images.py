@@ -1,6 +1,6 @@
 """Images with boxes, one at a time, and what a frozen network makes of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -97,6 +97,7 @@ def object_images(
     with_keys: bool = False,
     divisor: int = 16,
     context: Callable[[], AbstractContextManager] = nullcontext,
+    annotations: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Iterator[ObjectImage]:
     """Run the network on images one by one, each at its own size.
 
@@ -111,12 +112,14 @@ def object_images(
         with_keys: Whether to compute keys.
         divisor: Sides are padded to a multiple of it: the patch of a ViT.
         context: Makes the context of a forward pass.
+        annotations: What :func:`read_boxes` has read; read here by default.
 
     Raises:
         DataError: If the network makes no maps, or a value is not finite.
     """
     dataset: Any = loader.dataset
-    annotations = read_boxes(dataset, 'data set')
+    if annotations is None:
+        annotations = read_boxes(dataset, 'data set')
     one_by_one = DataLoader(
         dataset, 1, num_workers=loader.num_workers, collate_fn=pseudo_collate
     )

@@ -6,6 +6,8 @@ import numpy as np
 
 from msbreg_mm.evaluation.discovery import (
     Region,
+    check_edges,
+    check_votes,
     is_located,
     lost,
     region_box,
@@ -88,8 +90,7 @@ class LostProbe(DiscoveryProbe):
         self, k_patches: int = 100, facet: str = 'key', round_boxes: bool = True
     ) -> None:
         super().__init__(facet, round_boxes)
-        if k_patches < 1:
-            raise OptionError(f'k_patches must be at least 1, got {k_patches}')
+        check_votes(k_patches)
         self.k_patches = k_patches
 
     def find(self, image: ObjectImage) -> Region:
@@ -122,10 +123,7 @@ class TokenCutProbe(DiscoveryProbe):
         round_boxes: bool = True,
     ) -> None:
         super().__init__(facet, round_boxes)
-        if not -1 <= tau < 1 or not 0 < eps < 1:
-            raise OptionError(
-                f'tau must be in [-1, 1) and eps in (0, 1), got {tau} and {eps}'
-            )
+        check_edges(tau, eps)
         self.tau, self.eps = tau, eps
 
     def find(self, image: ObjectImage) -> Region:
