@@ -25,25 +25,27 @@ def log_evidence(
     u, s, _ = np.linalg.svd(x, full_matrices=False)
     squares, z = s**2, u.T @ y
     outside = max(float(y @ y - z @ z), 0.0)  # what no feature can explain
+
+    def fit(alpha: float, beta: float) -> tuple[float, float]:
+        """Squared length of the mean weights, and squared error with them."""
+        mean = beta * s * z / (alpha + beta * squares)
+        return float(mean @ mean), float(((z - s * mean) ** 2).sum()) + outside
+
     alpha = beta = 1.0
     for _ in range(steps):
-        shrunk = beta * squares / (alpha + beta * squares)
-        length = float((beta * s * z / (alpha + beta * squares)) @ (
-            beta * s * z / (alpha + beta * squares)))  # fmt: skip
-        rest = float((((1 - shrunk) * z) ** 2).sum()) + outside
-        gamma = float(shrunk.sum())
+        length, rest = fit(alpha, beta)
+        gamma = float((beta * squares / (alpha + beta * squares)).sum())
         new = gamma / max(length, 1e-12), (count - gamma) / max(rest, 1e-12)
         done = abs(new[0] / new[1] - alpha / beta) <= 1e-6 * alpha / beta
         alpha, beta = new
         if done:
             break
-    mean = beta * s * z / (alpha + beta * squares)
-    rest = float((((1 - s * mean / np.where(z == 0, 1, z)) * z) ** 2).sum()) + outside
+    length, rest = fit(alpha, beta)
     log_det = float(np.log(alpha + beta * squares).sum())
     log_det += (size - len(s)) * np.log(alpha)
     evidence = (
         count * np.log(beta) + size * np.log(alpha) - count * np.log(2 * np.pi)
-        - beta * rest - alpha * float(mean @ mean) - log_det
+        - beta * rest - alpha * length - log_det
     ) / 2  # fmt: skip
     return float(evidence / count), alpha, beta
 

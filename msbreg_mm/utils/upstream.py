@@ -93,10 +93,10 @@ def mro_names(thing: object) -> list[str]:
 
 
 def format_configs_once() -> None:
-    """Let mmengine format the same config once, not three times.
+    """Let mmengine format the same config once, not once for each place it writes to.
 
     A start of a training writes its config to the log, to the work directory and to the
-    visualizer, each by yapf anew: more than a second each for a detector.
+    visualizer, each by yapf anew: five times for a detector.
     """
     from yapf.yapflib import yapf_api
 
